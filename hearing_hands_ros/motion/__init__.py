@@ -1,0 +1,1 @@
+"""Hands in the scene: keypoints, fixed-rate windows, and touches of the surface."""
