@@ -57,9 +57,8 @@ class ContactSettings:
 
     def __post_init__(self) -> None:
         if not 0.0 < self.touch_m < self.release_m:
-            raise ValueError(
-                f"ContactSettings: wants 0 < touch_m < release_m, got touch_m {self.touch_m}, release_m {self.release_m}"
-            )
+            got = f"touch_m {self.touch_m}, release_m {self.release_m}"
+            raise ValueError(f"ContactSettings: wants 0 < touch_m < release_m, got {got}")
 
 
 @dataclass(frozen=True)
@@ -250,7 +249,8 @@ class ContactDetector:
             # Left somewhere between the two frames: where the line through them passes touch_m.
             before = float(state.distance_m[deepest]) if state.distance_m is not None else 0.0
             rise = float(distance[deepest]) - before
-            share = np.clip((self.settings.touch_m - before) / rise, 0.0, 1.0) if np.isfinite(rise) and rise > 0 else 1.0
+            known = np.isfinite(rise) and rise > 0
+            share = np.clip((self.settings.touch_m - before) / rise, 0.0, 1.0) if known else 1.0
             state.left_ns = state.stamp_ns + int(share * (stamp_ns - state.stamp_ns))
         if distance[deepest] > self.settings.release_m:
             state.touch = None
@@ -268,9 +268,8 @@ class ContactDetector:
         if moved > self.settings.touch_m / 2:
             path += moved
             state.anchor_m = point
-        touch = replace(
-            touch, end_ns=max(stamp_ns, touch.start_ns), path_m=path, depth_m=min(touch.depth_m, float(distance[deepest]))
-        )
+        depth = min(touch.depth_m, float(distance[deepest]))
+        touch = replace(touch, end_ns=max(stamp_ns, touch.start_ns), path_m=path, depth_m=depth)
         touch = replace(
             touch,
             slides=path >= self.settings.slide_m and touch.slide_speed_mps >= self.settings.slide_speed_mps,

@@ -47,7 +47,9 @@ class CommonParameters:
 
 def default_of(item: Field[Any]) -> Any:
     """Return the default of a dataclass field made by `parameter`."""
-    return item.default if item.default is not MISSING else item.default_factory()  # type: ignore[misc]
+    if item.default_factory is not MISSING:
+        return item.default_factory()
+    return item.default
 
 
 def descriptor_of(item: Field[Any]) -> ParameterDescriptor:
