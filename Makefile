@@ -1,0 +1,48 @@
+# Two commands do everything on a machine with pip and no ROS:  make demo  and  make test
+# Both set themselves up: a virtual environment in .venv at the versions of requirements/lock.txt.
+
+PYTHON ?= python3
+VENV ?= .venv
+PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
+INSTALLED = action cmake config demo hearing_hands_ros launch msg srv tf2_msgs \
+  CMakeLists.txt package.xml pyproject.toml setup.py README.md
+OUT ?= out
+
+.PHONY: demo test setup lint format bench clean
+.DELETE_ON_ERROR:
+
+demo: setup                  ## play the recorded hand into the live graph, write $(OUT)/report.html
+	@requirements/system.sh
+	$(VENV)/bin/hearing-hands demo --out $(OUT)
+
+test: setup lint             ## everything that continuous integration runs
+	@requirements/system.sh --browser
+	$(VENV)/bin/python -m pytest
+
+setup: $(VENV)/.installed
+
+$(VENV)/.locked: requirements/lock.txt requirements/system.sh
+	@requirements/system.sh --build
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --requirement requirements/lock.txt
+	@touch $@
+
+# Only when something that is installed has changed: a second call costs nothing.
+$(VENV)/.installed: $(VENV)/.locked $(shell find $(INSTALLED) -type f -not -name '*.pyc' 2>/dev/null)
+	$(PIP) install --quiet --no-build-isolation --no-deps --force-reinstall .
+	@touch $@
+
+lint: setup
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+format: setup
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+bench: setup                 ## every benchmark, as numbers; nothing is asserted
+	@for file in bench/*.py; do echo "== $$file"; $(VENV)/bin/python $$file || exit 1; done
+
+clean:
+	rm -rf build out $(VENV)
