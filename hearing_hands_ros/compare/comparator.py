@@ -1,0 +1,229 @@
+"""Lays what was predicted and what was heard over each other by their stamps, and judges every touch once. No ROS."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hearing_hands_ros.compare.heard import HeardSound
+from hearing_hands_ros.compare.judge import Judgement, TouchJudge
+from hearing_hands_ros.compare.verdict import decide
+from hearing_hands_ros.motion.window import NANOSECONDS
+from hearing_hands_ros.predictors.protocol import Contact, HandMotion, Prediction
+from hearing_hands_ros.sound.onsets import OnsetDetector
+
+RING_S = 20.0
+
+
+@dataclass(frozen=True)
+class ComparatorSettings:
+    """Times of the comparator, s.
+
+    Attributes:
+        microphone_lag_s: Heard minus true time of a sound; removed before anything is compared.
+        search_s: An onset this far from its touch still belongs to it.
+        segment_s: Sound after a touch's begin that is waited for before it is judged.
+        rings_s: For this long after a touch's begin or end, another onset is part of its sound.
+        prediction_wait_s: How long after its end a touch waits for a prediction.
+        heard_wait_s: How long after it should be there the sound of a touch is waited for.
+        hands_wait_s: How long an unexplained onset waits for word of where the hands were.
+    """
+
+    microphone_lag_s: float = 0.0
+    search_s: float = 0.05
+    segment_s: float = 0.6
+    rings_s: float = 0.6
+    prediction_wait_s: float = 1.5
+    heard_wait_s: float = 1.0
+    hands_wait_s: float = 1.5
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One verdict.
+
+    Attributes:
+        stamp_ns: Begin of the touch, or the onset of a sound that no touch explains.
+        judgement: Verdict, reason, scores.
+        contact: The touch, or None.
+        prediction_id: Of the prediction, 0 if none.
+        since_ns: End of the touch or the onset; the verdict's latency counts from here.
+    """
+
+    stamp_ns: int
+    judgement: Judgement
+    contact: Contact | None = None
+    prediction_id: int = 0
+    since_ns: int = 0
+
+
+@dataclass
+class _Touch:
+    contact: Contact
+    prediction: Prediction | None = None
+    prediction_id: int = 0
+    judged: bool = False
+
+
+class Comparator:
+    """Takes sound, hands and predictions as they come, in any order; `poll` returns the verdicts that are due.
+
+    Args:
+        judge: Scores and judges one touch.
+        settings: Times.
+    """
+
+    def __init__(self, judge: TouchJudge, settings: ComparatorSettings) -> None:
+        self.judge = judge
+        self.settings = settings
+        self._rate_hz = judge.sample_rate_hz
+        self._heard = HeardSound(self._rate_hz, RING_S)
+        self._onsets = OnsetDetector()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything but the calibration: time jumped."""
+        self._heard.clear()
+        self._restart_onsets()
+        self._touches: dict[tuple[int, int], _Touch] = {}
+        self._unexplained: deque[int] = deque()  # times, microphone lag removed
+        self._hands: deque[tuple[int, bool]] = deque(maxlen=2000)  # (time, any hand valid), ascending
+        self._last_unexpected_ns = -10 * NANOSECONDS
+        self._going_on: tuple[Contact, ...] = ()
+
+    @property
+    def heard_until_ns(self) -> int | None:
+        """Time after the newest sample."""
+        return self._heard.until_ns
+
+    # What comes in.
+
+    def hear(
+        self, stamp_ns: int, samples: NDArray[np.float32], rate_hz: int, lost: NDArray[np.bool_] | None = None
+    ) -> None:
+        """Take a block (L, C) of sound; see `HeardSound.push`."""
+        restarts = self._heard.restarts
+        added = self._heard.push(stamp_ns, samples, rate_hz, lost)
+        if self._heard.restarts != restarts:
+            self._restart_onsets(self._heard.count - len(added))
+        for seconds in self._onsets.push(added):
+            index = self._onsets_from + round(seconds * self._rate_hz)
+            self._unexplained.append(self._heard.time_of(index) - self._lag_ns)
+
+    def see(self, motion: HandMotion, going_on: Sequence[Contact] = ()) -> None:
+        """Take a window of hands; its contacts have ended, `going_on` have not."""
+        newest = self._hands[-1][0] if self._hands else -1
+        for frame in range(len(motion.valid)):
+            stamp = motion.start_ns + round(frame * NANOSECONDS / motion.rate_hz)
+            if stamp > newest:
+                self._hands.append((stamp, bool(motion.valid[frame].any())))
+        self._going_on = tuple(going_on)
+        for contact in motion.contacts:
+            self._touches.setdefault((contact.contact_id, contact.start_ns), _Touch(contact))
+
+    def expect(self, prediction: Prediction, prediction_id: int) -> None:
+        """Take a prediction; it is for the newest of its contacts."""
+        if not prediction.contacts:
+            return
+        contact = prediction.contacts[-1]
+        touch = self._touches.setdefault((contact.contact_id, contact.start_ns), _Touch(contact))
+        if touch.prediction is None:
+            touch.prediction, touch.prediction_id = prediction, prediction_id
+
+    # What comes out.
+
+    def poll(self, now_ns: int) -> list[Comparison]:
+        """Return the verdicts that can be given now, and those that cannot wait any longer."""
+        results: list[Comparison] = []
+        for touch in sorted(self._touches.values(), key=lambda item: item.contact.start_ns):
+            if not touch.judged and (comparison := self._judge(touch, now_ns)) is not None:
+                touch.judged = True
+                results.append(comparison)
+        results += self._poll_onsets(now_ns)
+        oldest = now_ns - int(RING_S * NANOSECONDS)
+        self._touches = {
+            key: touch for key, touch in self._touches.items() if touch.contact.end_ns > oldest or not touch.judged
+        }
+        return results
+
+    def _judge(self, touch: _Touch, now_ns: int) -> Comparison | None:
+        contact, settings = touch.contact, self.settings
+        next_ns = self._next_touch(contact)
+        # A slide is heard whole.
+        end_ns = max(contact.start_ns + self._ns(settings.segment_s), contact.end_ns)
+        due_ns = end_ns + self._lag_ns
+        if touch.prediction is None:
+            if now_ns < contact.end_ns + self._ns(settings.prediction_wait_s):
+                return None
+            judgement = Judgement.unknown(f"no prediction within {settings.prediction_wait_s:g} s of the touch's end")
+        elif self._heard.until_ns is not None and self._heard.until_ns >= due_ns:
+            start_ns = contact.start_ns - self._ns(self.judge.lead_s)
+            length = round((end_ns - start_ns) * self._rate_hz / NANOSECONDS)
+            samples, heard = self._heard.segment(start_ns + self._lag_ns, length)
+            until_s = None if next_ns is None else (next_ns - start_ns) / NANOSECONDS - settings.search_s
+            judgement = self.judge.judge(samples, heard, touch.prediction, until_s)
+        elif now_ns < due_ns + self._ns(settings.heard_wait_s):
+            return None
+        else:
+            judgement = Judgement.unknown(self._silence_reason(due_ns))
+        return Comparison(contact.start_ns, judgement, contact, touch.prediction_id, contact.end_ns)
+
+    def _next_touch(self, contact: Contact) -> int | None:
+        """When the next touch begins, if one is known; its sound is not this one's."""
+        others = (*(touch.contact for touch in self._touches.values()), *self._going_on)
+        return min((other.start_ns for other in others if other.start_ns > contact.start_ns), default=None)
+
+    def _silence_reason(self, due_ns: int) -> str:
+        until_ns = self._heard.until_ns
+        if until_ns is None:
+            return "nothing was heard from the microphone yet"
+        missing_s = (due_ns - until_ns) / NANOSECONDS
+        return f"the last {missing_s:.1f} s of the touch's sound did not come from the microphone"
+
+    def _poll_onsets(self, now_ns: int) -> list[Comparison]:
+        results = []
+        while self._unexplained:
+            onset_ns = self._unexplained[0]
+            if not self._touches_known_until(onset_ns + self._ns(self.settings.search_s), now_ns):
+                break
+            self._unexplained.popleft()
+            if self._explained(onset_ns):
+                continue
+            if onset_ns - self._last_unexpected_ns < self._ns(self.settings.rings_s):
+                continue  # part of the same sound
+            self._last_unexpected_ns = onset_ns
+            followed = [valid for stamp, valid in self._hands if abs(stamp - onset_ns) < NANOSECONDS // 10]
+            if followed and all(followed):
+                decision = decide(None, heard_onset=True)
+                judgement = Judgement(decision.verdict, decision.reason, heard_onset=True)
+            else:
+                judgement = Judgement.unknown("a sound was heard while no hand was followed")
+            results.append(Comparison(onset_ns, judgement, since_ns=onset_ns))
+        return results
+
+    def _touches_known_until(self, stamp_ns: int, now_ns: int) -> bool:
+        """Whether all touches up to a time are known, or it is too late to wait for them."""
+        known = bool(self._hands) and self._hands[-1][0] >= stamp_ns
+        return known or now_ns > stamp_ns + self._ns(self.settings.hands_wait_s)
+
+    def _explained(self, stamp_ns: int) -> bool:
+        """Whether a touch sounds at a time: from just before it begins until its sound has rung out."""
+        before, after = self._ns(self.settings.search_s), self._ns(self.settings.rings_s)
+        contacts = (*(touch.contact for touch in self._touches.values()), *self._going_on)
+        return any(contact.start_ns - before <= stamp_ns <= contact.end_ns + after for contact in contacts)
+
+    def _restart_onsets(self, from_index: int = 0) -> None:
+        self._onsets.reset()
+        self._onsets_from = from_index
+
+    @property
+    def _lag_ns(self) -> int:
+        return self._ns(self.settings.microphone_lag_s)
+
+    @staticmethod
+    def _ns(seconds: float) -> int:
+        return round(seconds * NANOSECONDS)

@@ -1,0 +1,1 @@
+"""What a touch will sound like, from motion and scene alone."""

@@ -1,0 +1,21 @@
+"""Which predictor a model folder is for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hearing_hands_ros.predictors.example import ExamplePredictor
+from hearing_hands_ros.predictors.example_bank import ExampleBank
+from hearing_hands_ros.predictors.protocol import Predictor
+
+
+def load_predictor(folder: str | Path) -> Predictor:
+    """Load the predictor of a folder: `bank.yaml` makes it an example bank.
+
+    Raises:
+        ValueError: The folder is missing, holds no model that is known, or the model is broken.
+    """
+    path = Path(folder).expanduser()
+    if (path / "bank.yaml").is_file():
+        return ExamplePredictor(ExampleBank.load(path))
+    raise ValueError(f"load_predictor('{path}'): wants a folder with bank.yaml, got none")

@@ -1,0 +1,208 @@
+"""Sound, spectrograms and predictions to and from messages."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hearing_hands_ros.compare.comparator import Comparison
+from hearing_hands_ros.msg import Audio, ContactEvent, HandTrajectory, MelSpectrogram, SoundComparison, SoundPrediction
+from hearing_hands_ros.predictors.protocol import Contact, HandMotion, Kind, Prediction
+from hearing_hands_ros.ros.hand_messages import read_hand_trajectory, stamp_from_ns, stamp_to_ns
+from hearing_hands_ros.sequence import SequenceConfig
+
+KINDS: dict[int, Kind] = {ContactEvent.TAP: "tap", ContactEvent.SLIDE: "slide"}
+
+
+def read_contact(event: ContactEvent) -> Contact:
+    """Touch of a message.
+
+    Raises:
+        ValueError: The kind is not known, or it ends before it begins (from `Contact`).
+    """
+    if event.kind not in KINDS:
+        raise ValueError(f"ContactEvent {event.id}: kind wants one of {sorted(KINDS)}, got {event.kind}")
+    return Contact(
+        start_ns=stamp_to_ns(event.header.stamp),
+        end_ns=stamp_to_ns(event.end),
+        kind=KINDS[event.kind],
+        material=event.material,
+        approach_speed_mps=float(event.approach_speed),
+        slide_speed_mps=float(event.slide_speed),
+        hand=int(event.hand),
+        position_m=(event.position.x, event.position.y, event.position.z),
+        normal=(event.normal.x, event.normal.y, event.normal.z),
+        contact_id=int(event.id),
+    )
+
+
+def read_hand_motion(message: HandTrajectory) -> HandMotion:
+    """Motion of a window or of a candidate.
+
+    Raises:
+        ValueError: A length, the rate or a touch is not possible (who, wanted, got).
+    """
+    keypoints, valid = read_hand_trajectory(message)
+    return HandMotion(
+        start_ns=stamp_to_ns(message.header.stamp),
+        rate_hz=float(message.rate_hz),
+        keypoints=keypoints,
+        valid=valid,
+        contacts=tuple(read_contact(event) for event in message.contacts),
+    )
+
+
+def read_hands(message: HandTrajectory) -> tuple[HandMotion, list[Contact]]:
+    """Motion of a window with the touches that have ended, and those that still go on.
+
+    Raises:
+        ValueError: A length, the rate or a touch is not possible (who, wanted, got).
+    """
+    motion = read_hand_motion(message)
+    ended = [event.phase == ContactEvent.ENDED for event in message.contacts]
+    done = tuple(contact for contact, over in zip(motion.contacts, ended, strict=True) if over)
+    going_on = [contact for contact, over in zip(motion.contacts, ended, strict=True) if not over]
+    return replace(motion, contacts=done), going_on
+
+
+def audio_message(start_ns: int, frame_id: str, samples: NDArray[np.float32], sample_rate_hz: int) -> Audio:
+    """Message of mono sound (L,) whose first sample stands at `start_ns`."""
+    message = Audio(sample_rate_hz=sample_rate_hz, channels=1)
+    message.header.stamp = stamp_from_ns(start_ns)
+    message.header.frame_id = frame_id
+    message.data = array("f", np.ascontiguousarray(samples, np.float32).tobytes())
+    return message
+
+
+def read_audio(message: Audio) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Samples (L, C) and what of them is lost (L,).
+
+    Raises:
+        ValueError: No samples, no rate, no channels, lengths that do not fit, or samples that are not finite.
+    """
+    rate, channels, count = int(message.sample_rate_hz), int(message.channels), len(message.data)
+    if rate < 1 or channels < 1:
+        raise ValueError(f"Audio: wants a rate and at least one channel, got {rate} Hz and {channels} channels")
+    if count == 0 or count % channels:
+        raise ValueError(f"Audio: wants samples, a multiple of {channels}, got {count}")
+    samples = np.asarray(message.data, np.float32).reshape(-1, channels)
+    lost = np.asarray(message.lost, np.bool_) if len(message.lost) else np.zeros(len(samples), np.bool_)
+    if len(lost) != len(samples):
+        raise ValueError(f"Audio: lost wants nothing or {len(samples)} entries, got {len(lost)}")
+    broken = int((~np.isfinite(samples)).sum())
+    if broken:
+        raise ValueError(f"Audio: wants finite samples, got {broken} that are not")
+    return samples, lost
+
+
+def mel_message(
+    start_ns: int,
+    frame_id: str,
+    log_mel: NDArray[np.float32],
+    std_dev: NDArray[np.float32] | None,
+    sequence: SequenceConfig,
+) -> MelSpectrogram:
+    """Message of a log-mel spectrogram (F, T) and its spread."""
+    bins, frames = log_mel.shape
+    message = MelSpectrogram(
+        sample_rate_hz=float(sequence.sample_rate_hz),
+        hop=sequence.hop,
+        window=sequence.window,
+        bins=bins,
+        frames=frames,
+        low_hz=float(sequence.low_hz),
+        high_hz=float(sequence.high_hz),
+    )
+    message.header.stamp = stamp_from_ns(start_ns)
+    message.header.frame_id = frame_id
+    message.data = array("f", np.ascontiguousarray(log_mel, np.float32).tobytes())
+    if std_dev is not None:
+        message.std_dev = array("f", np.ascontiguousarray(std_dev, np.float32).tobytes())
+    return message
+
+
+def read_mel(message: MelSpectrogram) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    """Log-mel (F, T) and its spread.
+
+    Raises:
+        ValueError: A length does not fit, or a value is not finite.
+    """
+    shape = int(message.bins), int(message.frames)
+    wanted = shape[0] * shape[1]
+    if wanted < 1 or len(message.data) != wanted or len(message.std_dev) not in (0, wanted):
+        raise ValueError(
+            f"MelSpectrogram: {shape[0]} bins of {shape[1]} frames want {wanted} values (and as many or no std_dev), "
+            f"got {len(message.data)} and {len(message.std_dev)}"
+        )
+    log_mel = np.asarray(message.data, np.float32).reshape(shape)
+    spread = np.asarray(message.std_dev, np.float32).reshape(shape) if len(message.std_dev) else None
+    if not np.isfinite(log_mel).all() or (spread is not None and not np.isfinite(spread).all()):
+        raise ValueError("MelSpectrogram: wants finite values, got some that are not")
+    return log_mel, spread
+
+
+def prediction_message(
+    prediction: Prediction, sequence: SequenceConfig, frame_id: str, events: list[ContactEvent]
+) -> SoundPrediction:
+    """Message of a prediction; `events` are the touches that sound in it. Id and times are the caller's to fill in."""
+    message = SoundPrediction(predictor=prediction.predictor, model=prediction.model)
+    message.header.stamp = stamp_from_ns(prediction.start_ns)
+    message.header.frame_id = frame_id
+    message.contacts = events
+    spread = prediction.log_mel_std
+    message.spectrogram = mel_message(prediction.start_ns, frame_id, prediction.log_mel, spread, sequence)
+    message.audio = audio_message(prediction.start_ns, frame_id, prediction.audio, prediction.sample_rate_hz)
+    return message
+
+
+def read_prediction(message: SoundPrediction, sequence: SequenceConfig) -> Prediction:
+    """Prediction of a message.
+
+    Raises:
+        ValueError: A part does not fit the sequence or itself.
+    """
+    log_mel, spread = read_mel(message.spectrogram)
+    samples, _ = read_audio(message.audio)
+    for name, wanted, got in (
+        ("sample_rate_hz", sequence.sample_rate_hz, message.audio.sample_rate_hz),
+        ("hop", sequence.hop, message.spectrogram.hop),
+        ("bins", sequence.bins, message.spectrogram.bins),
+    ):
+        if not math.isclose(wanted, got):
+            raise ValueError(f"SoundPrediction {message.id}: {name} wants {wanted}, got {got}")
+    return Prediction(
+        start_ns=stamp_to_ns(message.header.stamp),
+        sample_rate_hz=int(message.audio.sample_rate_hz),
+        audio=samples[:, 0],
+        log_mel=log_mel,
+        log_mel_std=np.zeros_like(log_mel) if spread is None else spread,
+        contacts=tuple(read_contact(event) for event in message.contacts),
+        predictor=message.predictor,
+        model=message.model,
+        latency_s=float(message.compute_time),
+    )
+
+
+def comparison_message(comparison: Comparison, frame_id: str) -> SoundComparison:
+    """Message of a verdict; alpha and latency are the caller's to fill in."""
+    judgement, contact = comparison.judgement, comparison.contact
+    message = SoundComparison(
+        verdict=int(judgement.verdict),
+        reason=judgement.reason,
+        prediction_id=comparison.prediction_id,
+        contact_id=contact.contact_id if contact else 0,
+        expected_material=contact.material if contact else "",
+        nearest_material=judgement.nearest_material,
+        heard_onset=judgement.heard_onset,
+        lag=judgement.lag_s,
+        p_value=judgement.p_value,
+        score_names=list(judgement.scores),
+        score_values=[float(value) for value in judgement.scores.values()],
+    )
+    message.header.stamp = stamp_from_ns(comparison.stamp_ns)
+    message.header.frame_id = frame_id
+    return message

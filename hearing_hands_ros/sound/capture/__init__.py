@@ -1,0 +1,1 @@
+"""Sound as it comes in: sources behind one protocol, and a monitor that makes one gapless, checked stream of it."""
