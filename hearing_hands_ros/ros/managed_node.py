@@ -24,11 +24,12 @@ class ManagedNode(LifecycleNode):
     parameters_class: ClassVar[type[CommonParameters]]
 
     def __init__(self, name: str, **kwargs: Any) -> None:
-        super().__init__(name, **kwargs)
-        declare_parameters(self, self.parameters_class)
+        # First of all: a parameter may be refused, and then the half-made node is destroyed.
         self.fault: str | None = None
         self.is_active = False
         self._configured = False
+        super().__init__(name, **kwargs)
+        declare_parameters(self, self.parameters_class)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.diagnostics = Updater(self)
         self.diagnostics.setHardwareID("hearing_hands_ros")

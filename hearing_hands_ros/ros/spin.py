@@ -33,7 +33,7 @@ def spin(make_node: Callable[[], Any], args: list[str] | None = None) -> None:
         pass
     except ValueError as error:  # a parameter that the node was started with
         rclpy.logging.get_logger("hearing_hands_ros").fatal(str(error))
-        raise SystemExit(2) from error
+        raise SystemExit(2) from None
     finally:
         if node is not None:
             node.destroy_node()
