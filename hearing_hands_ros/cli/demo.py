@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -60,20 +61,29 @@ def run(args: argparse.Namespace) -> int:
     os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     begun = time.monotonic()
-    recording, code = play(console, out / "graph.log", truth["seconds"], truth["start_ns"])
+    recording, code = play(console, out / "graph.log", truth.seconds, truth.start_ns)
     wall_s = time.monotonic() - begun
     if code != 0 or not recording.verdicts:
         console.print(f"[bold red]the graph did not run through[/] (code {code}); its log is in {out / 'graph.log'}")
         return 1
-    evaluation = evaluate(recording.verdicts, truth["events"])
+    evaluation = evaluate(recording.verdicts, truth.events)
     figures = figures_of(recording, evaluation, truth, wall_s)
     write_report(out, recording, evaluation, report_text(figures), figures)
     summarise(console, recording, evaluation, figures, out)
     return 0
 
 
-def read_truth(path: Path) -> dict[str, object]:
-    """What the demo's recording is known to hold: `start_ns`, `seconds`, and `events`.
+@dataclass(frozen=True)
+class Truth:
+    """What the demo's recording is known to hold."""
+
+    start_ns: int
+    seconds: float
+    events: tuple[TrueEvent, ...]
+
+
+def read_truth(path: Path) -> Truth:
+    """Read the demo's truth.yaml.
 
     Raises:
         FileNotFoundError: The file is missing.
@@ -81,7 +91,11 @@ def read_truth(path: Path) -> dict[str, object]:
     if not path.is_file():
         raise FileNotFoundError(f"wanted the demo's '{path}', found none")
     document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    raise NotImplementedError(document)
+    events = [
+        TrueEvent(int(item["start_ns"]), item["anomaly"], item["heard_material"] or "nothing")
+        for item in (*document["touches"], *document["extra_sounds"])
+    ]
+    return Truth(int(document["start_ns"]), float(document["duration_s"]), tuple(events))
 
 
 def play(console: Console, log: Path, seconds: float, start_ns: int) -> tuple[Recording, int]:
@@ -89,9 +103,10 @@ def play(console: Console, log: Path, seconds: float, start_ns: int) -> tuple[Re
     from hearing_hands_ros.ros.run_recorder import RunRecorder
 
     recorder = RunRecorder()
+    params = str(share_directory() / "demo" / "params.yaml")
     with log.open("w", encoding="utf-8") as stream:
         graph = subprocess.Popen(
-            [sys.executable, "-m", "hearing_hands_ros.cli.main", "up", "--demo"],
+            [sys.executable, "-m", "hearing_hands_ros.cli.main", "up", "--demo", "--params-file", params],
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -129,9 +144,7 @@ def _watch(console: Console, graph: subprocess.Popen[bytes], recorder: object, s
             time.sleep(0.2)
 
 
-def figures_of(
-    recording: Recording, evaluation: Evaluation, truth: dict[str, object], wall_s: float
-) -> dict[str, float]:
+def figures_of(recording: Recording, evaluation: Evaluation, truth: Truth, wall_s: float) -> dict[str, float]:
     """Every number of the run that the report and the summary show."""
     predicted = recording.prediction_latency_s or [float("nan")]
     judged = [verdict.latency_s for verdict in recording.verdicts if verdict.contact_id] or [float("nan")]
@@ -140,9 +153,9 @@ def figures_of(
         if name.startswith("hand_tracker"):
             values = of_node
     return {
-        "recording_s": float(truth["seconds"]),  # type: ignore[arg-type]
+        "recording_s": truth.seconds,
         "wall_s": wall_s,
-        "touches_true": float(sum(event.anomaly != "extra" for event in truth["events"])),  # type: ignore[attr-defined]
+        "touches_true": float(sum(event.anomaly != "extra_sound" for event in truth.events)),
         "touches_found": float(len(recording.contacts)),
         "predictions": float(len(recording.predictions)),
         "verdicts": float(len(recording.verdicts)),
@@ -197,7 +210,7 @@ def summarise(
     table = Table(title="what was put in, and what was said")
     for name in ("put in", "NORMAL", "DIFFERENT", "MISSING", "UNEXPECTED", "UNKNOWN", "no verdict"):
         table.add_column(name, justify="left" if name == "put in" else "right")
-    kinds = ("none", "wrong_material", "missing", "extra")
+    kinds = ("none", "wrong_material", "missing_sound", "extra_sound")
     for kind in (*kinds, None):
         row = [
             outcome.verdict.verdict if outcome.verdict else "no verdict"

@@ -73,8 +73,8 @@ class Calibration:
             alpha: False-alarm rate wanted.
 
         Raises:
-            ValueError: `alpha` is not between 0 and 1, or there are fewer than 1 / alpha - 1 touches: then no touch, however
-                odd, can have a p-value of alpha.
+            ValueError: `alpha` is not between 0 and 1, or there are fewer than 1 / alpha - 1 touches: then no touch,
+                however odd, can have a p-value of alpha.
         """
         if not 0.0 < alpha < 1.0:
             raise ValueError(f"Calibration: alpha wanted more than 0 and less than 1, got {alpha}")
@@ -88,8 +88,8 @@ class Calibration:
     def p_value(self, name: str, value: float) -> float:
         """Share of normal touches that are at least as odd.
 
-        p = (1 + #{scores >= value}) / (n + 1); a normal touch has p <= alpha with probability alpha at most, whatever the
-        distribution, as long as it is exchangeable with those of the calibration.
+        p = (1 + #{scores >= value}) / (n + 1); a normal touch has p <= alpha with probability alpha at most, whatever
+        the distribution, as long as it is exchangeable with those of the calibration.
 
         Args:
             name: Of the score.
@@ -143,7 +143,7 @@ class Calibration:
             found = document.get("format") if isinstance(document, dict) else type(document).__name__
             raise ValueError(f"{who}: format wanted {FORMAT!r}, got {found!r}")
         if not isinstance(document.get("source"), str):
-            raise ValueError(f"{who}: source wanted text, got {document.get('source')!r}")
+            raise ValueError(f"{who}: source wanted text, got {document.get('source')!r}")  # noqa: TRY004
         scores = document.get("scores")
         if not isinstance(scores, dict) or not scores:
             raise ValueError(f"{who}: scores wanted a mapping of at least one, got {scores!r}")

@@ -73,8 +73,8 @@ def score_touch(
     - `onset_lag`: |lag|, s.
 
     Args:
-        heard: (L,) samples at 16 kHz, beginning `lead_s` before the expected onset. 0.25 s of lead or more let the onset
-            detector learn the room; 0.45 s after the onset are used.
+        heard: (L,) samples at 16 kHz, beginning `lead_s` before the expected onset. 0.25 s of lead or more let the
+            onset detector learn the room; 0.45 s after the onset are used.
         prediction: What was expected; only its spectrogram and start are used.
         contact: The touch within it.
         lead_s: See `heard`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,12 @@ RANGE_DB = 40.0
 
 NOISE_MARGIN_DB = 3.0
 """A cell counts only from this far above the room's noise."""
+
+LEAST_ZONES = 3
+"""Zones that must have been heard; less says nothing about a material."""
+
+LEAST_SNR_DB = 10.0
+"""A touch whose loudest cell is less than this over the noise of its band is not compared."""
 
 _LEAD_S = 0.1
 _GUARD_S = 0.012
@@ -56,10 +63,11 @@ def timbre(wave: NDArray[np.float32], onset_s: float, until_s: float | None = No
         until_s: Where in `wave` something else begins; None for the end of `wave`.
 
     Returns:
-        The levels; zones that do not end before `until_s` are marked not heard.
+        The levels; zones that do not end before `until_s` and the end of `wave` are marked not heard.
 
     Raises:
-        ValueError: The onset is outside of the wave, nothing is heard after it, or the wave is not one finite channel.
+        ValueError: The onset is outside of the wave, less than 50 ms or too little over the noise is heard after it, or
+            the wave is not one finite channel.
     """
     x = np.asarray(wave, dtype=np.float32)
     if x.ndim != 1 or not np.isfinite(x).all():
@@ -79,13 +87,13 @@ def timbre(wave: NDArray[np.float32], onset_s: float, until_s: float | None = No
     middle_s = (np.arange(power.shape[0]) * HOP + WINDOW / 2 - lead) / RATE_HZ
     before = power[middle_s < -_GUARD_S]
     noise = before.mean(axis=0) if before.shape[0] > 4 else np.zeros(BANDS)
-    zones = np.stack(
-        [power[(middle_s >= a) & (middle_s < b)].mean(axis=0) for a, b in zip(ZONES_S[:-1], ZONES_S[1:], strict=True)]
-    )
+    zones = np.stack([power[(middle_s >= a) & (middle_s < b)].mean(axis=0) for a, b in itertools.pairwise(ZONES_S)])
     heard = np.array([onset + b * RATE_HZ <= end for b in ZONES_S[1:]])
-    heard[-1] |= until_s is None  # a recording that simply ends has gone quiet
-    if until_s is None:
-        heard[:] = True
+    if not heard[:LEAST_ZONES].all():
+        raise ValueError(
+            f"timbre: wanted {ZONES_S[LEAST_ZONES] * 1e3:.0f} ms or more of the touch, "
+            f"got {(end - onset) / RATE_HZ * 1e3:.0f} ms"
+        )
     cells = np.where(heard[:, None], zones - noise, 0.0)
     peak = float(cells.max())
     if not peak > 0:
@@ -95,4 +103,8 @@ def timbre(wave: NDArray[np.float32], onset_s: float, until_s: float | None = No
         level = 10.0 * np.log10(np.maximum(cells / peak, 1e-10))
         floor = 10.0 * np.log10(np.maximum(noise / peak, 1e-10)) + NOISE_MARGIN_DB
     snr = 10.0 * np.log10(peak / max(float(noise[at]), peak * 1e-10))
+    if snr < LEAST_SNR_DB:
+        raise ValueError(
+            f"timbre: wanted a touch {LEAST_SNR_DB:.0f} dB or more over the room's noise, got {snr:.1f} dB"
+        )
     return Timbre(level.astype(np.float32), floor.astype(np.float32), heard, float(snr))

@@ -50,8 +50,8 @@ def decide(
 ) -> Decision:
     """Decide about one touch, or about one onset that no touch explains.
 
-    The score that decides is `material` where a bank was given, else `log_mel`. The touch is DIFFERENT if its p-value is
-    at most `alpha`. Whatever keeps it from being judged gives UNKNOWN, never NORMAL.
+    The score that decides is `material` where a bank was given, else `log_mel`. The touch is DIFFERENT if its p-value
+    is at most `alpha`. Whatever keeps it from being judged gives UNKNOWN, never NORMAL.
 
     Args:
         contact: The touch that was expected, or None for an onset without one.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hearing_hands_ros.demo.recording import Verdict
 
 ANOMALIES = ("DIFFERENT", "MISSING", "UNEXPECTED")
-EXPECTED_VERDICT = {"wrong_material": "DIFFERENT", "missing": "MISSING", "extra": "UNEXPECTED"}
+EXPECTED_VERDICT = {"wrong_material": "DIFFERENT", "missing_sound": "MISSING", "extra_sound": "UNEXPECTED"}
 NEAR_NS = 150_000_000
 
 
@@ -18,7 +18,7 @@ class TrueEvent:
 
     Attributes:
         stamp_ns: When it began.
-        anomaly: 'none', 'wrong_material', 'missing' or 'extra'.
+        anomaly: 'none', 'wrong_material', 'missing_sound' or 'extra_sound'.
         heard: What was laid on it, for people.
     """
 

@@ -88,7 +88,8 @@ class ExamplePredictor:
         self.settings = config or ExampleConfig()
         if bank.sample_rate_hz != self.config.sample_rate_hz:
             raise ValueError(
-                f"ExamplePredictor: bank {bank.model} wanted at {self.config.sample_rate_hz} Hz, got {bank.sample_rate_hz}"
+                f"ExamplePredictor: bank {bank.model} wanted at {self.config.sample_rate_hz} Hz, "
+                f"got {bank.sample_rate_hz}"
             )
         if not bank.exemplars:
             raise ValueError(f"ExamplePredictor: bank {bank.model} wanted at least one exemplar, got none")
@@ -124,8 +125,8 @@ class ExamplePredictor:
         length = frames * self.config.hop
         if length <= self.config.mel_padding:
             raise ValueError(
-                f"ExamplePredictor: motion wanted more than {self.config.mel_padding / self.config.sample_rate_hz:.3f} s, "
-                f"got {motion.duration_s:.3f} s"
+                f"ExamplePredictor: motion wanted more than "
+                f"{self.config.mel_padding / self.config.sample_rate_hz:.3f} s, got {motion.duration_s:.3f} s"
             )
         mixes = np.zeros((self.settings.alternatives, length), dtype=np.float32)
         for contact in motion.contacts:
@@ -197,7 +198,7 @@ class ExamplePredictor:
 def _faded(wave: NDArray[np.float32], fade: int) -> NDArray[np.float32]:
     """The last `fade` samples go to zero."""
     n = min(fade, wave.size)
-    result = wave.copy()
+    result: NDArray[np.float32] = wave.copy()
     result[wave.size - n :] *= np.linspace(1.0, 0.0, n, dtype=np.float32)
     return result
 
@@ -221,7 +222,7 @@ def _looped(wave: NDArray[np.float32], length: int, fade: int) -> NDArray[np.flo
 
 
 def _texture(wave: NDArray[np.float32], length: int, grain: int, generator: np.random.Generator) -> NDArray[np.float32]:
-    """Grains from the first quarter second of a tap, four at a time, at random places; its loudest stays about as loud."""
+    """Grains from the first half of a tap, four at a time, cut and laid at random places."""
     source = wave[: max(grain + 1, wave.size // 2, 5 * grain)]
     if source.size <= grain:
         source = np.pad(source, (0, grain + 1 - source.size))

@@ -46,7 +46,8 @@ class Exemplar:
         kind: 'tap' or 'slide'.
         tool: What touched it.
         group: Exemplars of one group may be one recording.
-        strength_db: Its level over the median of its material, kind and tool: how hard the touch was, as far as can be known.
+        strength_db: Its level over the median of its material, kind and tool: how hard the touch
+            was, as far as can be known.
         wave: (L,) float32 from `LEAD_S` before the onset to the end; its loudest 50 ms are at 0 dB.
     """
 
@@ -101,7 +102,8 @@ class ExampleBank:
 
         Raises:
             FileNotFoundError: There is no `bank.yaml`, or files it names are missing (all are listed).
-            ValueError: A field, a file's hash, rate or sound is not as it should be, or there are files it does not name.
+            ValueError: A field, a file's hash, rate or sound is not as it should be, or there are files it does
+                not name.
         """
         folder = Path(folder)
         who = f"ExampleBank({folder.name!r})"
@@ -139,22 +141,23 @@ class ExampleBank:
 def _checked(document: Any, who: str) -> list[dict[str, Any]]:
     """The lines of `bank.yaml`, each with all fields of the right type."""
     if not isinstance(document, dict):
-        raise ValueError(f"{who}: bank.yaml wanted a mapping, got {type(document).__name__}")
+        raise ValueError(f"{who}: bank.yaml wanted a mapping, got {type(document).__name__}")  # noqa: TRY004
     if document.get("format") != FORMAT:
         raise ValueError(f"{who}: bank.yaml: format wanted {FORMAT!r}, got {document.get('format')!r}")
     if not isinstance(document.get("name"), str):
-        raise ValueError(f"{who}: bank.yaml: name wanted text, got {document.get('name')!r}")
+        raise ValueError(f"{who}: bank.yaml: name wanted text, got {document.get('name')!r}")  # noqa: TRY004
     lines = document.get("recordings")
     if not isinstance(lines, list) or not lines:
         raise ValueError(f"{who}: bank.yaml: recordings wanted a list of at least one, got {lines!r}")
     for i, line in enumerate(lines):
         where = f"{who}: bank.yaml: recordings[{i}]"
         if not isinstance(line, dict):
-            raise ValueError(f"{where} wanted a mapping, got {line!r}")
+            raise ValueError(f"{where} wanted a mapping, got {line!r}")  # noqa: TRY004
         for name, types in _FIELDS.items():
-            if not isinstance(line.get(name), types) or isinstance(line.get(name), bool):
+            value = line.get(name)
+            if not isinstance(value, types) or isinstance(value, bool):
                 wanted = " or ".join(t.__name__ for t in types)
-                raise ValueError(f"{where} ({line.get('file')}): {name} wanted {wanted}, got {line.get(name)!r}")
+                raise ValueError(f"{where} ({line.get('file')}): {name} wanted {wanted}, got {value!r}")  # noqa: TRY004
         if line["action"] not in ("tap", "slide"):
             raise ValueError(f"{where} ({line['file']}): action wanted 'tap' or 'slide', got {line['action']!r}")
         parts = Path(line["file"]).parts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -57,7 +58,7 @@ class OnsetConfig:
         if not 0 < self.hop <= self.window:
             raise ValueError(f"OnsetConfig: wanted 0 < hop <= window, got hop {self.hop}, window {self.window}")
         edges = self.edges_hz
-        if len(edges) < 2 or any(b <= a for a, b in zip(edges, edges[1:], strict=False)):
+        if len(edges) < 2 or any(b <= a for a, b in itertools.pairwise(edges)):
             raise ValueError(f"OnsetConfig: edges_hz wanted two or more ascending values, got {edges}")
         if edges[0] < 0 or edges[-1] > self.sample_rate_hz / 2:
             raise ValueError(f"OnsetConfig: edges_hz wanted 0..{self.sample_rate_hz / 2}, got {edges[0]}..{edges[-1]}")
@@ -84,9 +85,9 @@ class OnsetDetector:
 
     A band of frame t rises by r_b(t) = max(0, L_b(t) - max(m_b(t), n_b(t) + margin)), where L is its level in dB, m the
     recent peak, which falls by `release_db_s`, and n the noise floor. An onset is where the mean of r over the bands
-    exceeds `rise_db`; a step on grass swells too slowly for that, so an onset is also where, after quiet, the mean of
-    max(0, L_b(t) - n_b(t) - margin) reaches `swell_db`. The onset is then placed where the envelope (1 ms) crosses the geometric mean of what came
-    before and the peak of the rise.
+    exceeds `rise_db`. A step on grass swells too slowly for that, so an onset is also where, after quiet, the mean of
+    max(0, L_b(t) - n_b(t) - margin) reaches `swell_db`. The onset is then placed where the envelope (1 ms) crosses the
+    geometric mean of what came before and the peak of the rise.
 
     Example:
         >>> import numpy as np
@@ -102,7 +103,7 @@ class OnsetDetector:
         self.config = config or OnsetConfig()
         c = self.config
         edges = np.rint(np.asarray(c.edges_hz) * c.window / c.sample_rate_hz).astype(int)
-        self._slices = [slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        self._slices = [slice(a, b) for a, b in itertools.pairwise(edges)]
         taper = 0.5 - 0.5 * np.cos(2 * np.pi * (np.arange(c.window) + 0.5) / c.window)
         self._taper = (taper * 2.0 / taper.sum()).astype(np.float64)
         self._warm_frames = max(1, math.ceil(c.warm_up_s * c.sample_rate_hz / c.hop))
@@ -242,9 +243,8 @@ def find_onsets(wave: NDArray[np.float32], config: OnsetConfig | None = None) ->
         ValueError: `wave` is not one channel or holds values that are not finite.
     """
     detector = OnsetDetector(config)
-    tail = np.zeros(0, dtype=np.float32)
-    if np.asarray(wave).ndim == 1 and len(wave):
-        # the last block is filled by repeating the end backwards, which cannot make a rise that was not there
-        tail = np.asarray(wave, dtype=np.float32)[::-1][: round(detector.delay_s * detector.config.sample_rate_hz)]
-    end_s = len(wave) / detector.config.sample_rate_hz
-    return [t for t in detector.push(np.concatenate([np.asarray(wave, dtype=np.float32), tail])) if t < end_s]
+    x = np.asarray(wave, dtype=np.float32)
+    onsets = detector.push(x)
+    # The last block is filled by the end of the wave backwards, which cannot make a rise that was not there.
+    onsets += detector.push(x[::-1][: round(detector.delay_s * detector.config.sample_rate_hz)])
+    return [t for t in onsets if t < x.size / detector.config.sample_rate_hz]

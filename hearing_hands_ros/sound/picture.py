@@ -37,6 +37,8 @@ COLOURS = {
 }
 AXIS_HZ = (500, 1000, 2000, 4000, 8000)
 JUMP_S = 0.1
+COMPUTED_AT_ONCE = 6
+"""Frames in one product of matrices: from 7 on, OpenBLAS spreads it over threads, whose waiting takes half a core."""
 
 Picture8 = NDArray[np.uint8]
 
@@ -100,25 +102,34 @@ class MelTrack:
 class SoundTrack:
     """The newest seconds of one sound, at the core's rate, whatever rate it comes in.
 
+    Frames are computed once, a few at a time as they come, so that a picture costs little.
+
     Args:
         config: Sample rate and lengths of the spectrogram.
         span_s: Length of the window, s.
     """
 
     def __init__(self, config: SequenceConfig, span_s: float) -> None:
-        self._config, self._span_s = config, span_s
-        # Whole hops, and room for the window's edges on the older side.
-        self._size = (config.mel_frames(span_s) + 2 * config.window // config.hop) * config.hop
+        self._config, self._frames = config, config.mel_frames(span_s)
+        # Frames whose edge lies inside the reflection of `log_mel`, so that they are to be computed with more sound.
+        self._edge = -(-config.mel_padding // config.hop)
         self.clear()
 
     def clear(self) -> None:
         """Forget everything."""
-        self._wave = np.zeros(self._size, dtype=np.float32)
-        self._known = np.zeros(self._size, dtype=np.bool_)
         self._rate_hz = 0
         self._stream: soxr.ResampleStream | None = None
-        self._next_s = np.nan  # when the next sample that comes in should be
-        self.end_s = -np.inf  # end of the newest sample at the core's rate
+        self._start_s = self._next_s = np.nan  # of the first sample, and of the one that should come in next
+        self._count = 0  # samples so far, at the core's rate
+        self._done = 0  # frames that are final
+        self._mel = np.full((self._config.bins, 0), np.nan, dtype=np.float32)  # the last of them
+        self._wave = np.zeros(0, dtype=np.float32)  # from the edge before `_done` on
+        self._known = np.zeros(0, dtype=np.bool_)
+
+    @property
+    def end_s(self) -> float:
+        """Time of the end of the newest sample; minus infinity before the first."""
+        return self._start_s + self._count / self._config.sample_rate_hz if self._rate_hz else -np.inf
 
     def put(
         self, start_s: float, rate_hz: int, wave: NDArray[np.float32], lost: NDArray[np.bool_] | None = None
@@ -133,7 +144,7 @@ class SoundTrack:
         """
         if rate_hz != self._rate_hz or not abs(start_s - self._next_s) <= JUMP_S:
             self.clear()
-            self._rate_hz, self._next_s, self.end_s = rate_hz, start_s, start_s
+            self._rate_hz, self._start_s, self._next_s = rate_hz, start_s, start_s
             if rate_hz != self._config.sample_rate_hz:
                 self._stream = soxr.ResampleStream(rate_hz, self._config.sample_rate_hz, 1, "float32", "MQ")
         self._next_s += wave.size / rate_hz
@@ -143,32 +154,42 @@ class SoundTrack:
         known = np.ones(out.size, dtype=np.bool_)
         if bad.any() and out.size:
             known = ~bad[np.minimum((np.arange(out.size) * (bad.size / out.size)).astype(np.int64), bad.size - 1)]
-        self.end_s += out.size / self._config.sample_rate_hz
-        self._wave = np.concatenate([self._wave, out])[-self._size :]
-        self._known = np.concatenate([self._known, known])[-self._size :]
+        self._count += out.size
+        self._wave = np.concatenate([self._wave, out])
+        self._known = np.concatenate([self._known, known])
+        while self._wave.size >= (COMPUTED_AT_ONCE + 1) * self._config.hop:
+            self._advance()
 
-    def mel(self) -> NDArray[np.float32]:
-        """Return (F, T) of the newest span; NaN where nothing was heard."""
-        frames = self._config.mel_frames(self._span_s)
-        mel = log_mel(self._wave, self._config)
-        known = self._known.reshape(-1, self._config.hop).all(axis=1)
-        mel[:, ~known] = np.nan
-        return mel[:, -frames:]
+    def _advance(self) -> NDArray[np.float32]:
+        """Make frames final that have all their sound; return (F, some) that follow and do not."""
+        hop = self._config.hop
+        nothing = np.full((self._config.bins, 0), np.nan, dtype=np.float32)
+        whole = min(self._wave.size // hop, COMPUTED_AT_ONCE)
+        if whole * hop <= self._config.mel_padding:
+            return nothing
+        mel = log_mel(self._wave[: whole * hop], self._config)
+        mel[:, ~self._known[: whole * hop].reshape(whole, hop).all(axis=1)] = np.nan
+        before = min(self._done, self._edge)  # frames that are only there for the edge
+        final = max(whole - self._edge, before)
+        self._mel = np.concatenate([self._mel, mel[:, before:final]], axis=1)[:, -self._frames :]
+        self._done += final - before
+        drop = (final - min(self._done, self._edge)) * hop
+        self._wave, self._known = self._wave[drop:], self._known[drop:]
+        return mel[:, final:]
 
     def window(self, end_s: float) -> NDArray[np.float32]:
-        """Return (F, T) of the span before `end_s`; NaN where nothing was heard."""
-        if not np.isfinite(self.end_s):
-            return np.full((self._config.bins, self._config.mel_frames(self._span_s)), np.nan, dtype=np.float32)
-        mel = self.mel()
-        shift = round((self.end_s - end_s) / self._config.hop_s)
-        if not shift:
-            return mel
-        out = np.full_like(mel, np.nan)
-        frames = mel.shape[1]
-        if 0 < shift < frames:
-            out[:, shift:] = mel[:, : frames - shift]
-        elif -frames < shift < 0:
-            out[:, :shift] = mel[:, -shift:]
+        """Return (F, T) of the span before `end_s`, to within a frame; NaN where nothing was heard."""
+        out = np.full((self._config.bins, self._frames), np.nan, dtype=np.float32)
+        if not self._rate_hz:
+            return out
+        newest = self._advance()
+        mel = np.concatenate([self._mel, newest], axis=1)
+        mel_end_s = self._start_s + (self._done + newest.shape[1]) * self._config.hop_s
+        # Column after the newest frame; sound that fills no frame yet leaves no gap.
+        last = self._frames - int(np.floor((end_s - mel_end_s) / self._config.hop_s + 1e-3))
+        begin, end = max(last - mel.shape[1], 0), min(last, self._frames)
+        if begin < end:
+            out[:, begin:end] = mel[:, begin - last + mel.shape[1] : end - last + mel.shape[1]]
         return out
 
 

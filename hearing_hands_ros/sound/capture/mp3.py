@@ -51,11 +51,27 @@ def split_frames(data: bytes) -> tuple[list[tuple[bytes, int]], bytes]:
     return frames, data[at:]
 
 
+def counted(frames: list[bytes]) -> bytes:
+    """Return frames as a file that says how many they are; otherwise libsndfile guesses, and reads too few.
+
+    The count is where encoders write it: in a first frame without sound, behind its empty side information.
+    """
+    first = frames[0][:4]
+    head = bytes(
+        [first[0], first[1] | 1, 0x90 | first[2] & 0x0C, first[3]]
+    )  # no checksum; 128 or 80 kbit/s, no padding
+    size, samples = frame_size(head) or (0, 0)
+    mono = first[3] >> 6 == 3
+    side = (17 if mono else 32) if samples == 1152 else (9 if mono else 17)
+    table = head + bytes(side) + b"Xing" + (1).to_bytes(4, "big") + len(frames).to_bytes(4, "big")
+    return table.ljust(size, b"\0") + b"".join(frames)
+
+
 class Mp3Decoder:
     """Decodes the frames of each message together with a few before them, and keeps what is new.
 
-    MP3 frames cannot be decoded one by one, and libsndfile cannot decode a file that still grows. Messages need not begin
-    where frames do.
+    MP3 frames cannot be decoded one by one, and libsndfile cannot decode a file that still grows. Messages need not
+    begin where frames do.
     """
 
     def __init__(self) -> None:
@@ -76,7 +92,7 @@ class Mp3Decoder:
             self._before.insert(0, stream[-len(self._before) - 1])
         if not frames or len(stream) < 2:  # libsndfile takes no stream of a single frame
             raise ValueError(f"wanted two MP3 frames to begin with, got {len(stream)} in {len(data)} bytes")
-        wave, rate = self._read(b"".join(stream))
+        wave, rate = self._read(counted(stream))
         new = sum(samples for _, samples in frames)
         if len(wave) < new:  # frames that lean on sound before the stream are not decoded
             wave = np.concatenate([np.zeros((new - len(wave), wave.shape[1]), np.float32), wave])

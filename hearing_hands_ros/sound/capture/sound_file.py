@@ -29,6 +29,7 @@ class FileSource:
         self.stamps = "start of playing plus position in the file"
         self._file: Any = None
         self._frame = 0  # frames since the start, loops counted
+        self._at = self._length = 0  # place in the file and its length; asking libsndfile is dear
         self._start_ns: int | None = None
         self._last_ns = 0
 
@@ -46,6 +47,7 @@ class FileSource:
         if self._file.frames <= 0:
             self.close()
             raise OSError(f"microphone: parameter 'file' wants sound, got '{self.path}' with no samples")
+        self._length, self._at = int(self._file.frames), 0
         self._start_ns = None
         self.ended = False
         self.trouble = "the clock has not started (use_sim_time without /clock?)"
@@ -55,7 +57,7 @@ class FileSource:
             return []
         if self._start_ns is None or now_ns < self._last_ns:
             self._start_ns, self._frame, self.ended = now_ns, 0, False
-            self._file.seek(0)
+            self._seek(0)
         if now_ns > self._last_ns:
             self.trouble = f"'{self.path}' has ended (parameter 'loop' starts it again)" if self.ended else ""
         else:
@@ -77,14 +79,18 @@ class FileSource:
             self._file = None
 
     def _left(self) -> int:
-        return int(self._file.frames - self._file.tell())
+        return self._length - self._at
+
+    def _seek(self, frame: int) -> None:
+        self._file.seek(frame)
+        self._at = frame
 
     def _skip_to(self, frame: int) -> None:
         self._frame = frame
         if self.loop:
-            self._file.seek(frame % self._file.frames)
-        elif frame < self._file.frames:
-            self._file.seek(frame)
+            self._seek(frame % self._length)
+        elif frame < self._length:
+            self._seek(frame)
         else:
             self.ended = True
 
@@ -98,9 +104,10 @@ class FileSource:
             raise OSError(f"microphone: '{self.path}' is shorter than its header says")
         block = Block(wave.reshape(-1), self._file.samplerate, self._file.channels, stamp_ns, self._frame)
         self._frame += len(wave)
+        self._at += len(wave)
         if self._left() == 0:
             if self.loop:
-                self._file.seek(0)
+                self._seek(0)
             else:
                 self.ended = True
         return block

@@ -1,0 +1,1 @@
+"""One ROS node a file: parameters, publishers, one callback a thought. What they compute is in the other packages."""

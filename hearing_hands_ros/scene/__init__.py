@@ -1,0 +1,1 @@
+"""Scenes: splat files, their place in the world, and the distance to their surface."""

@@ -1,0 +1,197 @@
+"""Signed distance to the surface that the splats themselves make; no mesh, no training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from hearing_hands_ros.scene.bundle import NO_MATERIAL, SceneBundle
+from hearing_hands_ros.scene.visibility import outward
+
+Array = NDArray[np.float64]
+SUPPORT_SIGMAS = 1.0  # a Gaussian is surface this far from its centre; more would overhang every edge
+CHUNK = 4096  # points at a time: their neighbours fit in the cache
+
+
+@dataclass(frozen=True)
+class SurfaceSettings:
+    """How the surface is read from the splats.
+
+    Attributes:
+        opacity: Gaussians under this are haze, not surface.
+        neighbours: How many Gaussians answer for a point.
+        cutoff_m: Farther points are at infinity.
+        deepest_m: Points farther under a surface than this are at infinity too: under the table, not in it.
+        blend_m: Gaussians whose patch is this much farther than the nearest one count little.
+        gap_m: A point without a patch under it, but with Gaussians all around it, is over a gap; gaps up to this
+            distance from the nearest patch are bridged.
+    """
+
+    opacity: float = 0.3
+    neighbours: int = 10
+    cutoff_m: float = 0.10
+    deepest_m: float = 0.03
+    blend_m: float = 0.002
+    gap_m: float = 0.015
+
+
+@dataclass(frozen=True)
+class SurfaceQuery:
+    """The surface as M points see it.
+
+    Attributes:
+        distance_m: (M,) signed, positive outside, infinite for points that are far from all surfaces.
+        normal: (M, 3) outward unit normal of the surface there; zero for far points.
+        point_m: (M, 3) nearest point of the surface; NaN for far points.
+        material: (M,) index of the most frequent label there, -1 for none.
+        material_share: (M,) its share of the neighbourhood, 0..1.
+    """
+
+    distance_m: Array
+    normal: Array
+    point_m: Array
+    material: NDArray[np.int64]
+    material_share: Array
+
+
+class SplatSurface:
+    """Surface of a scene, in metres in the scene's frame.
+
+    Every opaque Gaussian is a small flat patch: its two long axes span it, its shortest one is its normal, turned to
+    where the cameras were. The nearest patch of a point says which face the point belongs to; the distance is the
+    averaged height over the planes of that patch and of its neighbours that face the same way. Beside the last patch of
+    a face (the edge of a table) the way back to it is part of the distance, and such a point is never inside.
+
+    Args:
+        bundle: The scene.
+        settings: Thresholds.
+
+    Raises:
+        ValueError: No Gaussian is opaque enough.
+    """
+
+    def __init__(self, bundle: SceneBundle, settings: SurfaceSettings | None = None) -> None:
+        self.settings = settings or SurfaceSettings()
+        opaque = bundle.splats.opacities >= self.settings.opacity
+        if not opaque.any():
+            raise ValueError(
+                f"SplatSurface({bundle.name!r}): wanted Gaussians with opacity of {self.settings.opacity} or more, "
+                f"got none (highest {float(bundle.splats.opacities.max()):.3f})"
+            )
+        means = bundle.means_m[opaque]
+        scales = bundle.splats.scales[opaque].astype(np.float64) * bundle.scale
+        axes = Rotation.from_quat(bundle.splats.quats_wxyz[opaque][:, [1, 2, 3, 0]]).as_matrix()
+        order = np.argsort(scales, axis=1)
+        rows = np.arange(len(means))
+        sigma = np.take_along_axis(scales, order, axis=1)
+        normals = outward(means, axes[rows, :, order[:, 0]], bundle.viewpoints_m, bundle.up)
+        # One row a Gaussian, so that a neighbour is one gather: centre, normal, two axes, two extents, weight.
+        flatness = np.clip(1.0 - sigma[:, 0] / sigma[:, 1], 0.05, 1.0)
+        self._table = np.concatenate(
+            [
+                means,
+                normals,
+                axes[rows, :, order[:, 1]],
+                axes[rows, :, order[:, 2]],
+                sigma[:, 1:],
+                (bundle.splats.opacities[opaque] * flatness)[:, None],
+            ],
+            axis=1,
+        ).astype(np.float32)
+        self._tree = cKDTree(means, leafsize=12)
+        self._origin = means.mean(axis=0)
+        self._table[:, :3] = means - self._origin  # float32 is exact enough near zero
+        labels = bundle.labels[opaque].astype(np.int64)
+        self._materials = len(bundle.material_names)
+        self._labels = np.where(labels == NO_MATERIAL, self._materials, labels)
+
+    def query(self, points_m: NDArray[np.floating]) -> SurfaceQuery:
+        """Distance, normal, nearest point and material.
+
+        Args:
+            points_m: (M, 3) in the scene's frame. Points that are not finite are answered as far.
+
+        Raises:
+            ValueError: `points_m` is not (M, 3).
+        """
+        points = np.asarray(points_m, np.float64)
+        if points.ndim != 2 or points.shape[1] != 3:
+            raise ValueError(f"SplatSurface.query: points_m wanted shape (M, 3), got {points.shape}")
+        count = len(points)
+        result = SurfaceQuery(
+            distance_m=np.full(count, np.inf),
+            normal=np.zeros((count, 3)),
+            point_m=np.full((count, 3), np.nan),
+            material=np.full(count, -1, np.int64),
+            material_share=np.zeros(count),
+        )
+        usable = np.flatnonzero(np.isfinite(points).all(axis=1))
+        for start in range(0, len(usable), CHUNK):
+            self._query(points, usable[start : start + CHUNK], result)
+        return result
+
+    def _query(self, points: Array, which: NDArray[np.int64], out: SurfaceQuery) -> None:
+        s = self.settings
+        k = min(s.neighbours, len(self._labels))
+        _, found = self._tree.query(points[which], k=k, distance_upper_bound=s.cutoff_m)
+        found = found.reshape(len(which), k)
+        near = found[:, 0] < len(self._labels)
+        which, found = which[near], found[near]
+        if not len(which):
+            return
+        there = found < len(self._labels)
+        index = np.where(there, found, found[:, :1])
+        g = self._table[index]
+        away = (points[which] - self._origin).astype(np.float32)[:, None] - g[..., :3]
+        height = np.einsum("mki,mki->mk", away, g[..., 3:6])
+        along = np.stack(
+            [np.einsum("mki,mki->mk", away, g[..., 6:9]), np.einsum("mki,mki->mk", away, g[..., 9:12])], axis=-1
+        )
+        extent = g[..., 12:14]
+        beyond = along - np.clip(along, -SUPPORT_SIGMAS * extent, SUPPORT_SIGMAS * extent)
+        lateral2 = np.einsum("mki,mki->mk", beyond, beyond)
+        patch2 = height * height + lateral2
+        # The nearest patch says which face it is; only patches that face the same way are averaged with it, nearer ones
+        # and those whose middle is nearer with more weight.
+        rows = np.arange(len(which))
+        nearest = np.argmin(np.where(there, patch2, np.inf), axis=1)
+        least = patch2[rows, nearest, None]
+        alike = np.einsum("mki,mi->mk", g[..., 3:6], g[rows, nearest, 3:6])
+        middle = along / (2.0 * extent)
+        energy = 0.5 * np.minimum(np.einsum("mki,mki->mk", middle, middle), 50.0)
+        energy += (patch2 - least) / (2.0 * (s.blend_m**2 + 0.01 * least))
+        energy -= energy[rows, nearest, None]
+        weight = np.exp(-np.clip(energy, -50.0, 50.0)) * g[..., 14] * there * np.clip((alike - 0.3) / 0.4, 0.0, 1.0)
+        weight /= weight.sum(axis=1, keepdims=True)
+        normal = np.einsum("mk,mki->mi", weight, g[..., 3:6])
+        normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
+        plane = np.einsum("mk,mk->m", weight, height)
+        # The way back to the nearest patch, as a vector along the surface.
+        back = beyond[rows, nearest, :1] * g[rows, nearest, 6:9] + beyond[rows, nearest, 1:] * g[rows, nearest, 9:12]
+        back_m = np.linalg.norm(back, axis=1)
+        # Gaussians all around and not on one side only: a gap, not an edge.
+        flat = away - np.einsum("mki,mi->mk", away, normal)[..., None] * normal[:, None]
+        mean_way = np.linalg.norm((flat * there[..., None]).sum(axis=1), axis=1)
+        sum_way = (np.sqrt(np.einsum("mki,mki->mk", flat, flat)) * there).sum(axis=1)
+        one_sided = mean_way / np.maximum(sum_way, 1e-9)
+        bridged = (one_sided < 0.8) & (back_m < s.gap_m)
+        off = np.where(bridged, 0.0, back_m)
+        inside = (plane < 0.0) & (off <= 0.5 * extent[rows, nearest].mean(axis=-1))
+        distance = np.where(inside, plane, np.sqrt(plane * plane + off * off)).astype(np.float64)
+        far = (distance > s.cutoff_m) | (distance < -s.deepest_m)
+        out.distance_m[which] = np.where(far, np.inf, distance)
+        out.normal[which] = np.where(far[:, None], 0.0, normal)
+        foot = points[which] - plane[:, None] * normal - np.where(bridged[:, None], 0.0, back)
+        out.point_m[which] = np.where(far[:, None], np.nan, foot)
+        if self._materials:
+            names = self._materials + 1
+            bins = (rows[:, None] * names + self._labels[index]).ravel()
+            share = np.bincount(bins, weight.ravel(), minlength=len(rows) * names).reshape(-1, names)[:, :-1]
+            best = share.argmax(axis=1)
+            known = ~far & (share[rows, best] > 0.0)
+            out.material[which] = np.where(known, best, -1)
+            out.material_share[which] = np.where(known, np.minimum(share[rows, best], 1.0), 0.0)
