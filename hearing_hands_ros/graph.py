@@ -20,6 +20,7 @@ RESPAWN_DELAY_S = 2.0
 DEMO_SCENE = "demo/scene"
 DEMO_MODEL = "demo/bank"
 DEMO_BAG = "demo/touches.mcap"
+DEMO_PARAMETERS = "demo/params.yaml"
 DEMO_SOUND_TOPIC = "/microphone/audio"
 
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
@@ -201,6 +202,7 @@ def predict_graph(options: Options, share: Path) -> list[NodeSpec]:
             use_sim_time=True,
             scene=options.scene or str(share / DEMO_SCENE),
             model=options.model or str(share / DEMO_MODEL),
+            params_file=options.params_file or str(share / DEMO_PARAMETERS),
             microphone=options.microphone or f"topic:{DEMO_SOUND_TOPIC}",
         )
     build = _Builder(options, share)
@@ -339,7 +341,8 @@ class _Builder:
         topics = ["/tf", f"{prefix}hands"]
         microphone = self.microphone()
         if microphone:
-            topics += [f"{prefix}predicted", f"{prefix}heard/audio"]
+            # `hands` twice: generator and comparator.
+            topics += [f"{prefix}hands", f"{prefix}predicted", f"{prefix}heard/audio"]
         if microphone.get("source") == "topic":
             topic = str(microphone["topic"])
             topics.append(topic if topic.startswith("/") else prefix + topic)

@@ -7,7 +7,6 @@ import os
 import platform
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -102,11 +101,10 @@ def play(console: Console, log: Path, seconds: float, start_ns: int) -> tuple[Re
     """Run the graph of `hearing-hands up --demo` and record what it publishes until the player is through."""
     from hearing_hands_ros.ros.run_recorder import RunRecorder
 
-    recorder = RunRecorder()
-    params = str(share_directory() / "demo" / "params.yaml")
+    recorder = RunRecorder(until_ns=start_ns + int(seconds * 1e9))
     with log.open("w", encoding="utf-8") as stream:
         graph = subprocess.Popen(
-            [sys.executable, "-m", "hearing_hands_ros.cli.main", "up", "--demo", "--params-file", params],
+            [sys.executable, "-m", "hearing_hands_ros.cli.main", "up", "--demo"],
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=subprocess.STDOUT,
@@ -148,10 +146,9 @@ def figures_of(recording: Recording, evaluation: Evaluation, truth: Truth, wall_
     """Every number of the run that the report and the summary show."""
     predicted = recording.prediction_latency_s or [float("nan")]
     judged = [verdict.latency_s for verdict in recording.verdicts if verdict.contact_id] or [float("nan")]
-    values: dict[str, str] = {}
-    for name, (_, _, of_node) in recording.diagnostics.items():
-        if name.startswith("hand_tracker"):
-            values = of_node
+    tracker = "hand_tracker: status"
+    values = recording.diagnostics.get(tracker, (0, "", {}))[2]
+    windows = recording.afterwards.get(tracker, (0, "", {}))[2].get("windows", "nan")
     return {
         "recording_s": truth.seconds,
         "wall_s": wall_s,
@@ -170,8 +167,8 @@ def figures_of(recording: Recording, evaluation: Evaluation, truth: Truth, wall_
         "prediction_latency_p95_s": float(np.percentile(predicted, 95)),
         "verdict_latency_p50_s": float(np.percentile(judged, 50)),
         "verdict_latency_p95_s": float(np.percentile(judged, 95)),
-        "windows_published": float(values.get("windows", "nan")),
-        "windows_received": float(recording.windows),
+        "windows_published": float(windows),
+        "windows_missed": max(0.0, float(windows) - recording.windows),
         "late_frames": float(values.get("late_frames", "nan")),
         "invalid_frames": float(values.get("invalid_frames", "nan")),
     }
@@ -179,6 +176,13 @@ def figures_of(recording: Recording, evaluation: Evaluation, truth: Truth, wall_
 
 def report_text(figures: dict[str, float]) -> ReportText:
     """Words of the page."""
+
+    def latency(name: str) -> str:
+        p50, p95 = (1e3 * figures[f"{name}_latency_{p}_s"] for p in ("p50", "p95"))
+        return f"{p50:.0f} / {p95:.0f} ms after the touch's end"
+
+    python = f"Python {platform.python_version()}"
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, {python}"
     return ReportText(
         title="hearing_hands_ros: predicted and heard touches",
         lead=(
@@ -190,15 +194,15 @@ def report_text(figures: dict[str, float]) -> ReportText:
         facts=(
             ("package", f"hearing_hands_ros {__version__}"),
             ("date", datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")),
-            ("machine", f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"),
+            ("machine", machine),
             ("command", "hearing-hands demo"),
             ("predicted with", "example-based predictor, bank of recorded impacts"),
             ("touches made / found", f"{figures['touches_true']:.0f} / {figures['touches_found']:.0f}"),
             ("anomalies of the right kind", f"{figures['anomalies_of_right_kind']:.0f} of {figures['anomalies']:.0f}"),
-            ("windows published / received", f"{figures['windows_published']:.0f} / {figures['windows_received']:.0f}"),
-            ("late frames, invalid frames", f"{figures['late_frames']:.0f}, {figures['invalid_frames']:.0f}"),
-            ("prediction latency p50 / p95", f"{1e3 * figures['prediction_latency_p50_s']:.0f} / {1e3 * figures['prediction_latency_p95_s']:.0f} ms after the touch's end"),
-            ("verdict latency p50 / p95", f"{1e3 * figures['verdict_latency_p50_s']:.0f} / {1e3 * figures['verdict_latency_p95_s']:.0f} ms after the touch's end"),
+            ("windows published / missed", f"{figures['windows_published']:.0f} / {figures['windows_missed']:.0f}"),
+            ("late frames / invalid frames", f"{figures['late_frames']:.0f} / {figures['invalid_frames']:.0f}"),
+            ("prediction p50 / p95", latency("prediction")),
+            ("verdict p50 / p95", latency("verdict")),
         ),
     )  # fmt: skip
 
@@ -227,11 +231,11 @@ def summarise(
     )
     console.print(
         f"touch end to prediction p95 {1e3 * figures['prediction_latency_p95_s']:.0f} ms; "
-        f"windows {figures['windows_received']:.0f} of {figures['windows_published']:.0f} received; "
+        f"{figures['windows_missed']:.0f} of {figures['windows_published']:.0f} windows missed; "
         f"late frames {figures['late_frames']:.0f}"
     )
     for name, (level, message, _) in sorted(recording.diagnostics.items()):
         if level:
-            console.print(f"[yellow]{name}: {message}[/]")
+            console.print(f"{name}: {message}", style="yellow", markup=False)
     console.print("Sounds: recordings (CC BY-SA 3.0). Motion and scene: simulated.")
     console.print(f"report: [bold]{out / 'report.html'}[/]")

@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from hearing_hands_ros.compare.calibration import Calibration
 from hearing_hands_ros.compare.materials import MaterialModel
-from hearing_hands_ros.compare.scores import TouchScores, score_touch
+from hearing_hands_ros.compare.scores import TouchScores, expected_rise_db, score_touch
 from hearing_hands_ros.compare.verdict import Verdict, decide
 from hearing_hands_ros.predictors.protocol import Prediction
 from hearing_hands_ros.sequence import SequenceConfig
+
+LEAST_RISE_DB = 10.0
+"""A touch that should stand out by less than this of those before it is not missed when no onset is heard."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,8 @@ class TouchJudge:
         except ValueError as error:
             return Judgement.unknown(str(error))
         onset = scores.heard_onset_s is not None
+        if not onset and coverage > 0.0 and expected_rise_db(prediction, contact, self.sequence) < LEAST_RISE_DB:
+            return Judgement.unknown("no onset was heard, but the touch before it still sounds and may hide it")
         decision = decide(contact, onset, scores, self.calibration, alpha=self.alpha, coverage=coverage)
         return Judgement(
             verdict=decision.verdict,

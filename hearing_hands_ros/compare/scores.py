@@ -173,3 +173,26 @@ def _mel_scores(
     level_a, level_b = (10.0 * np.log10((100.0**v).sum(axis=0)) for v in (a, b))
     difference = level_a - level_b
     return residual, float(np.abs(difference - np.median(difference)).mean()), ""
+
+
+def expected_rise_db(prediction: Prediction, contact: Contact, sequence: SequenceConfig | None = None) -> float:
+    """How far a touch should stand out of what still sounds of the touches before it.
+
+    Args:
+        prediction: Of the touch and of those before it.
+        contact: The touch within it.
+        sequence: Rates and lengths of the prediction.
+
+    Returns:
+        Predicted level of the loudest frame in the 80 ms from its begin on, less that of the frames in the 60 ms
+        before, dB; infinite if the prediction begins with the touch.
+    """
+    config = sequence or SequenceConfig()
+    power = (100.0 ** prediction.log_mel.astype(np.float64)).sum(axis=0)
+    at = (contact.start_ns - prediction.start_ns) / NS_PER_S * config.mel_rate_hz
+    # Windows reach half their length over the frames' own hops: two frames before the begin already hear it.
+    before = power[max(0, round(at - 2 - 0.06 * config.mel_rate_hz)) : max(0, round(at - 2))]
+    after = power[round(at) : round(at + 0.08 * config.mel_rate_hz) + 1]
+    if not before.size or not after.size:
+        return math.inf
+    return float(10.0 * np.log10(after.max() / before.max()))

@@ -83,6 +83,7 @@ def build(out: Path) -> None:
     (out / "truth.yaml").write_text(yaml.safe_dump(truth, sort_keys=False, width=160, default_flow_style=None))
     counts = {
         "touches": len(truth["touches"]),
+        "sounding": sum(touch["recording"] is not None for touch in truth["touches"]),
         "patches": len({touch["patch"] for touch in truth["touches"]}),
         "gaussians": f"{len(loaded.splats):,}".replace(",", " "),
         "seconds": f"{duration_s:.0f}",

@@ -57,18 +57,23 @@ class _Bank:
 
     def __init__(self, rows: list[Mapping[str, Any]], rng: np.random.Generator) -> None:
         self._waiting: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
+        self._used: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
         for row in rows:
             self._waiting[row["material"], row["action"]].append(row)
         for rows_of_kind in self._waiting.values():
             rng.shuffle(rows_of_kind)  # type: ignore[arg-type]
 
     def take(self, material: str, action: str, seconds: float | None = None) -> Mapping[str, Any]:
-        waiting = self._waiting[material, action]
+        """Return a recording of that kind, of about that length if one is asked for."""
+        kind = material, action
+        if not self._waiting[kind]:
+            self._waiting[kind], self._used[kind] = self._used[kind], []
+        waiting = self._waiting[kind]
         if not waiting:
             raise ValueError(f"held-out recordings: wanted one of {material}, {action}, got none")
         best = 0 if seconds is None else int(np.argmin([abs(row["seconds"] - seconds) for row in waiting]))
         row = waiting.pop(best)
-        waiting.append(row)
+        self._used[kind].append(row)
         return row
 
 

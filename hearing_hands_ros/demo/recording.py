@@ -85,7 +85,8 @@ class Recording:
         verdicts: In the order in which they came.
         audio: (stamp, samples, rate) of the microphone.
         windows: Windows of hands received.
-        diagnostics: Node to (level 0 to 3, message, values), the newest.
+        diagnostics: Node to (level 0 to 3, message, values), the newest while the recording was played.
+        afterwards: Likewise, the newest of all.
     """
 
     contacts: dict[int, Contact] = field(default_factory=dict)
@@ -95,3 +96,4 @@ class Recording:
     audio: list[tuple[int, NDArray[np.float32], int]] = field(default_factory=list)
     windows: int = 0
     diagnostics: dict[str, tuple[int, str, dict[str, str]]] = field(default_factory=dict)
+    afterwards: dict[str, tuple[int, str, dict[str, str]]] = field(default_factory=dict)

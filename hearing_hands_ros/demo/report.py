@@ -146,12 +146,16 @@ def _row(
         pieces[f"{name}_sound"] = None if piece is None else _data_url(_flac(piece, sequence), "audio/flac")
     truth_text = ""
     if truth is not None:
-        truth_text = "as it should be" if truth.anomaly == "none" else f"{truth.anomaly.replace('_', ' ')}: {truth.heard}"
+        odd = f"{truth.anomaly.replace('_', ' ')}: {truth.heard}"
+        truth_text = "as it should be" if truth.anomaly == "none" else odd
+    speed = None
+    if contact is not None:
+        speed = contact.slide_speed_mps if contact.kind == "slide" else contact.approach_speed_mps
     return {
         "time_s": (stamp_ns - predicted.start_ns) / NANOSECONDS,
         "material": contact.material if contact else None,
         "kind": contact.kind if contact else None,
-        "speed": (contact.slide_speed_mps if contact.kind == "slide" else contact.approach_speed_mps) if contact else None,
+        "speed": speed,
         "truth": truth_text,
         "outcome": outcome.kind,
         "verdict": verdict.verdict if verdict else "no verdict",
@@ -231,4 +235,3 @@ def _finite(value: float) -> float | None:
 
 def _json(value: Any) -> Any:
     return _finite(value) if isinstance(value, float) else value
-

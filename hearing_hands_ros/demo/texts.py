@@ -13,9 +13,9 @@ README = """# The demo's world
 | `held_out/` | recordings that it does not know; only these are heard in the demo | recorded |
 
 Every sound of a touch is a real recording of something else (arrows, shields, hammers, feet, picks on that material), not
-of a finger. {recordings} held-out recordings are laid on {touches} touches with a gain that follows the speed of the
-approach, a few milliseconds of jitter, and room noise 30 dB under the median touch. Planted: {wrong} touches that sound
-like another material, {missing} that make no sound, {extra} sounds without a touch. {near} near misses come within 15 to 25 mm
+of a finger. {recordings} held-out recordings, each heard once, are laid on {sounding} of the {touches} touches and on {extra} moments without one, with a
+gain that follows the speed of the approach, a few milliseconds of jitter, and room noise 30 dB under the median touch.
+Planted: {wrong} touches that sound like another material, {missing} that make no sound, {extra} sounds without a touch. {near} near misses come within 15 to 25 mm
 and make no sound.
 
 Frames: `world` -> `tracking_camera` (static) -> `hand_right/kp_00` to `kp_20`; the scene hangs under `world` as

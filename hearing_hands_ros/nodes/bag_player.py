@@ -32,7 +32,7 @@ class BagPlayerParameters:
     # An empty list would be declared as one of bytes, so one empty name stands for none.
     topics: list[str] = parameter([""], "Play only these topics; [''] plays all.")
     wait_topics: list[str] = parameter(
-        [""], "Topics that need a subscription before it starts; ['']: any topic of the recording."
+        [""], "Topics that need a subscription before it starts, one named twice two; ['']: any topic of the recording."
     )
     wait_subscribers_s: float = parameter(
         5.0, "How long to wait for these at most, s; then it starts with a warning.", low=0.0, high=3600.0
@@ -92,7 +92,7 @@ class BagPlayerNode(Node):
         if missing and not self._stop.is_set():
             waited_s = self.settings.wait_subscribers_s
             self.get_logger().warning(
-                f"nobody listens to {', '.join(missing)} after {waited_s:g} s; playing all the same"
+                f"too few listen to {', '.join(missing)} after {waited_s:g} s; playing all the same"
             )
         while not self._stop.is_set():
             self.get_logger().info(f"playing '{self.settings.bag}' at rate {self.settings.rate:g}")

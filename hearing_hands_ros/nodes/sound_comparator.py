@@ -41,7 +41,7 @@ class SoundComparatorParameters(CommonParameters):
     calibration: str = parameter("", "Scores of normal touches (YAML); empty: calibration.yaml in the bank's folder.")
     calibration_folder: str = parameter("~/.ros/hearing_hands_ros", "Where the service `calibrate` saves its results.")
     alpha: float = parameter(
-        0.01, "Rate of false alarms: share of normal touches called DIFFERENT.", low=0.0001, high=0.5
+        0.05, "Rate of false alarms: share of normal touches called DIFFERENT.", low=0.0001, high=0.5
     )
     microphone_lag_s: float = parameter(0.0, "Heard minus true time of a sound, s.", low=-1.0, high=1.0)
     search_s: float = parameter(0.05, "An onset this far from its touch still belongs to it, s.", low=0.01, high=0.5)

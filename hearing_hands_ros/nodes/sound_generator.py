@@ -36,6 +36,7 @@ class SoundGeneratorParameters(CommonParameters):
 
     model: str = parameter("", "Folder of the model: a bank of recorded touches (bank.yaml), later a checkpoint.")
     scene: str = parameter("", "Folder of the scene bundle; finds the touches of candidates that come without any.")
+    device: str = parameter("auto", "Where the model computes.", choices=("auto", "cpu", "cuda"))
     lead_s: float = parameter(0.1, "Sound published before a touch begins, s.", low=0.0, high=2.0)
     tail_s: float = parameter(1.2, "Sound published after a touch ended, s.", low=0.1, high=10.0)
     queue: int = parameter(
@@ -63,7 +64,7 @@ class SoundGenerator(ManagedNode):
         self.p = read_parameters(self, SoundGeneratorParameters)
         if not self.p.model:
             raise ValueError("sound_generator: parameter 'model' wants the folder of a model, got an empty string")
-        self._predictor = load_predictor(self.p.model)
+        self._predictor = load_predictor(self.p.model, self.p.device)
         self._surface, self._bundle = None, None
         if self.p.scene:
             self._bundle = SceneBundle.load(self.p.scene)

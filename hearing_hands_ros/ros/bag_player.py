@@ -251,28 +251,29 @@ class BagPlayer:
         """Wait until others listen; /clock stands at the start meanwhile.
 
         Args:
-            topics: Topics, of the bag or not, that must each have a subscription. Empty: wait until somebody listens to
-                a topic of the bag and, for `settle_s`, nobody new came.
+            topics: Topics, of the bag or not, that must each have a subscription; one that is named twice, two. Empty:
+                wait until somebody listens to a topic of the bag and, for `settle_s`, nobody new came.
             timeout_s: How long at most, s.
             stop: Ends the wait when set.
             settle_s: See `topics`.
 
         Returns:
-            Topics that still have no subscription; empty if all is well.
+            Topics that still have too few subscriptions; empty if all is well.
         """
-        wanted = topics or self.topics
+        wanted = Counter(topics or self.topics)
         end = time.monotonic() + timeout_s
-        counts, since = [0] * len(wanted), time.monotonic()
+        counts, since = dict.fromkeys(wanted, 0), time.monotonic()
         while True:
             self._tick(self._start_ns)
             now = time.monotonic()
-            latest = [self._listeners(topic) for topic in wanted]
+            latest = {topic: self._listeners(topic) for topic in wanted}
             if latest != counts:
                 counts, since = latest, now
-            if all(counts) if topics else (any(counts) and now - since >= settle_s):
+            missing = [topic for topic, count in wanted.items() if counts[topic] < count]
+            if not missing if topics else (any(counts.values()) and now - since >= settle_s):
                 return []
             if now >= end or stop.wait(0.05):
-                return [topic for topic, count in zip(wanted, counts, strict=True) if not count]
+                return missing
 
     def _listeners(self, topic: str) -> int:
         # For our own topics those that are matched, which can be later than being known.

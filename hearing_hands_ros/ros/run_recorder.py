@@ -20,9 +20,14 @@ from hearing_hands_ros.sequence import SequenceConfig
 
 
 class RunRecorder:
-    """Records on a thread of its own, in a context of its own, until `close`."""
+    """Records on a thread of its own, in a context of its own, until `close`.
 
-    def __init__(self) -> None:
+    Args:
+        until_ns: Diagnostics of later than this, on /clock, are kept apart: nobody moves any more.
+    """
+
+    def __init__(self, until_ns: int) -> None:
+        self._until_ns = until_ns
         self.recording = Recording()
         self.now_ns = 0  # of /clock
         self.errors: list[str] = []
@@ -92,6 +97,7 @@ class RunRecorder:
         )
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        kept = self.recording.diagnostics if self.now_ns <= self._until_ns else self.recording.afterwards
         for status in message.status:
             values: dict[str, Any] = {pair.key: pair.value for pair in status.values}
-            self.recording.diagnostics[status.name] = (int.from_bytes(status.level, "little"), status.message, values)
+            kept[status.name] = (int.from_bytes(status.level, "little"), status.message, values)

@@ -209,6 +209,16 @@ def test_waiting_for_listeners_is_bounded_and_names_them(node, tmp_path):
     bag.close()
 
 
+def test_a_topic_named_twice_waits_for_two_listeners(node, listener, tmp_path):
+    bag = RecordedBag(make_bag(tmp_path / "bag"))
+    player = BagPlayer(node, bag)
+    assert player.wait_for_subscribers(["/numbers"], 5.0, Event()) == []
+    assert player.wait_for_subscribers(["/numbers", "/numbers"], 0.3, Event()) == ["/numbers"]
+    listener.node.create_subscription(String, "/numbers", lambda message: None, 10)
+    assert player.wait_for_subscribers(["/numbers", "/numbers"], 5.0, Event()) == []
+    bag.close()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [({"rate": 0.0}, "rate wanted more than 0, got 0"), ({"start_s": 99.0}, "start_s wanted 0 to")],
@@ -267,7 +277,7 @@ def test_the_node_plays_and_ends(ros, tmp_path):
     )  # fmt: skip
     out, err = process.communicate(timeout=20)
     assert process.returncode == 0, out + err
-    assert "nobody listens to /numbers" in out + err
+    assert "too few listen to /numbers" in out + err
     assert "played 101 messages on 3 topics" in out + err
 
 

@@ -1,0 +1,20 @@
+"""Predict the sound of touch: hand_tracker and sound_generator, and what `microphone` and `demo` ask for.
+
+ros2 launch hearing_hands_ros predict.launch.py scene:=/path/to/scene model:=/path/to/bank microphone:=device
+ros2 launch hearing_hands_ros predict.launch.py demo:=true
+"""
+
+from launch.actions import OpaqueFunction
+
+from hearing_hands_ros.graph import PREDICT_ARGUMENTS, predict_graph
+from hearing_hands_ros.ros.launching import declare, start
+from launch import LaunchDescription
+
+
+def generate_launch_description():
+    return LaunchDescription(
+        [
+            *declare(PREDICT_ARGUMENTS),
+            OpaqueFunction(function=start, args=[PREDICT_ARGUMENTS, predict_graph]),
+        ]
+    )
