@@ -12,10 +12,10 @@ from collections.abc import Callable
 from geometry_msgs.msg import TransformStamped
 from rclpy.serialization import deserialize_message, serialize_message
 from rclpy.time import Time
+from tf2_msgs.msg import TFMessage
 
 from hearing_hands_ros.ros.tf2_buffer import Buffer
 from hearing_hands_ros.ros.tf2_messages import edges_in_bytes
-from tf2_msgs.msg import TFMessage
 
 RUNS = 9
 DEPTH = 5

@@ -3,11 +3,11 @@
 ros2 launch hearing_hands_ros compare.launch.py model:=/path/to/bank
 """
 
+from launch import LaunchDescription
 from launch.actions import OpaqueFunction
 
 from hearing_hands_ros.graph import COMPARE_ARGUMENTS, compare_graph
 from hearing_hands_ros.ros.launching import declare, start
-from launch import LaunchDescription
 
 
 def generate_launch_description():

@@ -4,11 +4,11 @@ ros2 launch hearing_hands_ros predict.launch.py scene:=/path/to/scene model:=/pa
 ros2 launch hearing_hands_ros predict.launch.py demo:=true
 """
 
+from launch import LaunchDescription
 from launch.actions import OpaqueFunction
 
 from hearing_hands_ros.graph import PREDICT_ARGUMENTS, predict_graph
 from hearing_hands_ros.ros.launching import declare, start
-from launch import LaunchDescription
 
 
 def generate_launch_description():

@@ -4,11 +4,11 @@ ros2 launch hearing_hands_ros replay.launch.py bag:=/path/to/bag microphone:=top
 ros2 launch hearing_hands_ros replay.launch.py bag:=/path/to/bag graph:=false
 """
 
+from launch import LaunchDescription
 from launch.actions import OpaqueFunction
 
 from hearing_hands_ros.graph import REPLAY_ARGUMENTS, replay_graph
 from hearing_hands_ros.ros.launching import declare, start
-from launch import LaunchDescription
 
 
 def generate_launch_description():

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from launch import LaunchContext  # type: ignore[import-not-found]
 from launch.actions import DeclareLaunchArgument, Shutdown  # type: ignore[import-not-found]
 from launch.substitutions import LaunchConfiguration  # type: ignore[import-not-found]
 from launch_ros.actions import Node  # type: ignore[import-not-found]
@@ -22,7 +23,6 @@ from hearing_hands_ros.graph import (
     choices_of,
     text_of,
 )
-from launch import LaunchContext  # type: ignore[import-not-found]
 
 
 def declare(names: Iterable[str], **defaults: str) -> list[Any]:

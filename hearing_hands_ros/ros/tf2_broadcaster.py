@@ -7,7 +7,6 @@ from copy import deepcopy
 from typing import Any
 
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile
-
 from tf2_msgs.msg import TFMessage
 
 _DEPTH = 100

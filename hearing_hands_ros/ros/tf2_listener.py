@@ -11,7 +11,6 @@ from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile
-
 from tf2_msgs.msg import TFMessage
 
 from .tf2_buffer import Buffer

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import yaml
 from diagnostic_msgs.msg import DiagnosticStatus
+from hearing_hands_ros.msg import ContactEvent, HandTrajectory
 from rosgraph_msgs.msg import Clock
 from worlds import NS, TABLE_M, TfHand, save_table, tap_height
 
-from hearing_hands_ros.msg import ContactEvent, HandTrajectory
 from hearing_hands_ros.ros.hand_messages import read_hand_trajectory, stamp_from_ns, stamp_to_ns
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -31,7 +31,9 @@ def test_taps_are_reported_once_each_at_their_time_and_place(tracked):
     ros, _, _ = tracked
     contacts = ros.listen(ContactEvent, "contacts")
     hands = ros.listen(HandTrajectory, "hands")
-    ended = contacts.wait(lambda all_: [c for c in all_ if c.phase == ContactEvent.ENDED][:3] if len(all_) > 7 else None)
+    ended = contacts.wait(
+        lambda all_: [c for c in all_ if c.phase == ContactEvent.ENDED][:3] if len(all_) > 7 else None
+    )
     for event in ended:
         # tap_height touches in the middle of every second
         assert stamp_to_ns(event.header.stamp) / NS % 1.0 == pytest.approx(0.5, abs=0.015)
@@ -205,7 +207,9 @@ def test_simulated_time_may_stand_jump_and_go_back(ros_domain, tmp_path):
     for start_s in (1000, 5000, 200):
         time_ns[0] = start_s * NS
         contacts.clear()
-        contacts.wait(lambda all_, s=start_s: [c for c in all_ if c.phase == ContactEvent.ENDED and 0 <= c.end.sec - s < 9])
+        contacts.wait(
+            lambda all_, s=start_s: [c for c in all_ if c.phase == ContactEvent.ENDED and 0 <= c.end.sec - s < 9]
+        )
         diagnostics.wait(OK, since=len(diagnostics.statuses))
     assert float(diagnostics.values["clock_jumps"]) == 2
     hand.stop()

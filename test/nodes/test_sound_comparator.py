@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from conftest import wait_until
 from diagnostic_msgs.msg import DiagnosticStatus
+from hearing_hands_ros.msg import Audio, HandTrajectory, SoundComparison, SoundPrediction
+from hearing_hands_ros.srv import Calibrate
 from rosgraph_msgs.msg import Clock
 from touches import BANK, NS, RATE_HZ, recorded, sound, stamp_to_ns, touch, window
 
-from hearing_hands_ros.msg import Audio, HandTrajectory, SoundComparison, SoundPrediction
 from hearing_hands_ros.ros.hand_messages import stamp_from_ns
-from hearing_hands_ros.srv import Calibrate
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 UNKNOWN, NORMAL, UNEXPECTED = SoundComparison.UNKNOWN, SoundComparison.NORMAL, SoundComparison.UNEXPECTED

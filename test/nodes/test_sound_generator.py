@@ -5,13 +5,13 @@ import time
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
+from hearing_hands_ros.action import PredictSound
+from hearing_hands_ros.msg import Audio, ContactEvent, HandTrajectory, MelSpectrogram, SoundPrediction
 from rclpy.action import ActionClient
 from touches import BANK, NS, stamp_to_ns, touch, window
 from worlds import TABLE_M, save_table, tap_height
 
-from hearing_hands_ros.action import PredictSound
 from hearing_hands_ros.motion.hands import end_effector_keypoints
-from hearing_hands_ros.msg import Audio, ContactEvent, HandTrajectory, MelSpectrogram, SoundPrediction
 from hearing_hands_ros.ros.sound_messages import read_prediction
 from hearing_hands_ros.sequence import SequenceConfig
 

@@ -7,9 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from hearing_hands_ros.msg import Audio, ContactEvent, HandTrajectory
 
 from hearing_hands_ros.motion.hands import end_effector_keypoints
-from hearing_hands_ros.msg import Audio, ContactEvent, HandTrajectory
 from hearing_hands_ros.predictors.example_bank import LEAD_S, ExampleBank
 from hearing_hands_ros.ros.hand_messages import stamp_from_ns, stamp_to_ns
 

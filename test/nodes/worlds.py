@@ -60,8 +60,8 @@ def tap_height(t: float, period_s: float = 1.0, speed: float = 0.3, dwell_s: flo
 class TfHand:
     """Publishes the 21 keypoint frames of a right hand, pointing down on the table, until it is stopped.
 
-    `height(t)` may be replaced at any time; `send` may be cleared to fall silent, and `spoil(transforms)` may damage what
-    is sent.
+    `height(t)` may be replaced at any time; `send` may be cleared to fall silent, and `spoil(transforms)` may damage
+    what is sent.
     """
 
     def __init__(self, ros, height=tap_height, rate_hz=60, stamp=None, frames="hand_right/kp_{:02d}", parent="world"):

@@ -20,13 +20,13 @@ from geometry_msgs.msg import TransformStamped
 from rclpy.duration import Duration
 from rclpy.serialization import serialize_message
 from rclpy.time import Time
+from tf2_msgs.msg import TFMessage
 
 from hearing_hands_ros.ros import tf2_messages
 from hearing_hands_ros.ros.tf2_buffer import Buffer
 from hearing_hands_ros.ros.tf2_exceptions import ExtrapolationException, LookupException, TransformException
 from hearing_hands_ros.ros.tf2_listener import TransformListener
 from hearing_hands_ros.ros.tf2_messages import MalformedMessageError, edge_of, edges_in_bytes, message_of
-from tf2_msgs.msg import TFMessage
 
 
 def edge(parent: str, child: str, stamp_s: float = 1.0, x: float = 0.0) -> TransformStamped:

@@ -14,11 +14,11 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from rclpy.time import Time
 from rosgraph_msgs.msg import Clock
+from tf2_msgs.msg import TFMessage
 
 from hearing_hands_ros.ros.tf2_broadcaster import StaticTransformBroadcaster, TransformBroadcaster
 from hearing_hands_ros.ros.tf2_buffer import Buffer
 from hearing_hands_ros.ros.tf2_listener import TransformListener
-from tf2_msgs.msg import TFMessage
 
 pytestmark = pytest.mark.usefixtures("ros")
 

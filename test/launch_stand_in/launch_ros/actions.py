@@ -7,7 +7,6 @@ from tempfile import NamedTemporaryFile
 import yaml
 from launch.actions import ExecuteProcess
 from launch.core import Substitution, normalize, perform
-
 from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import ExecutableInPackage
 
