@@ -8,9 +8,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hearing_hands_ros.motion.hands import HANDS
+from hearing_hands_ros.motion.hands import HANDS, KEYPOINTS
 
 SECONDS = 1e-9  # of a nanosecond
+ASK_M = 0.03  # a keypoint that must be farther than this is not asked about; a fast one is seen twice before it touches
 
 
 class SurfaceAnswer(Protocol):
@@ -111,7 +112,16 @@ class _HandState:
     touch: Touch | None = None
     anchor_m: NDArray[np.float64] | None = None  # touched point at the newest frame of a touch
     left_ns: int | None = None  # when the touch_m was passed on the way out, before release_m is reached
+    asked_m: NDArray[np.float64] = field(default_factory=lambda: np.zeros((KEYPOINTS, 3)))  # where it was asked about
+    answer_m: NDArray[np.float64] = field(default_factory=lambda: np.full(KEYPOINTS, np.inf))  # and what was said
+    answer: SurfaceAnswer | None = None  # the newest, to the points whose row is not -1
+    row_of: NDArray[np.int64] = field(default_factory=lambda: np.full(KEYPOINTS, -1))
     resting: bool = False  # ended by `longest_s`, waiting to leave the surface
+
+    def answer_at(self, keypoint: int) -> tuple[SurfaceAnswer, int] | None:
+        """What the surface said of a keypoint in this frame: the answer and the row in it; None if it was not asked."""
+        row = int(self.row_of[keypoint])
+        return None if row < 0 or self.answer is None else (self.answer, row)
 
 
 @dataclass
@@ -146,16 +156,12 @@ class ContactDetector:
             Touches that began or ended in this frame, in the order of time.
         """
         changed: list[Touch] = []
-        seen = np.flatnonzero(valid)
-        answers = self.surface.query(keypoints_m[seen].reshape(-1, 3)) if len(seen) else None
         for hand, state in enumerate(self._hands):
             if not valid[hand]:
                 if state.stamp_ns is not None and (stamp_ns - state.stamp_ns) * SECONDS > self.settings.lost_s:
                     changed += self.lose(hand)  # it may come back anywhere: no speed is taken across the gap
                 continue
-            assert answers is not None  # noqa: S101  (a hand is valid, so there were points)
-            row = int(np.searchsorted(seen, hand)) * keypoints_m.shape[1]
-            changed += self._seen(hand, state, stamp_ns, answers, slice(row, row + keypoints_m.shape[1]))
+            changed += self._seen(hand, state, stamp_ns, self._distances(state, keypoints_m[hand]))
         return sorted(changed, key=lambda touch: touch.end_ns if touch.ended else touch.start_ns)
 
     def lose(self, hand: int) -> list[Touch]:
@@ -168,8 +174,25 @@ class ContactDetector:
         """Touches that have begun and not ended."""
         return [state.touch for state in self._hands if state.touch is not None]
 
-    def _seen(self, hand: int, state: _HandState, stamp_ns: int, answers: SurfaceAnswer, rows: slice) -> list[Touch]:
-        distance = np.asarray(answers.distance_m[rows], np.float64)
+    def _distances(self, state: _HandState, points_m: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Distance of each keypoint (K,), asking the surface only about those that may have come near it.
+
+        A distance cannot shrink by more than the point has moved, so a point that was far is far still. What is
+        infinite is asked again: it may be far, or behind the surface.
+        """
+        moved = np.sqrt(((points_m - state.asked_m) ** 2).sum(axis=1))
+        least = state.answer_m - moved
+        ask = ~(np.isfinite(least) & (least > max(ASK_M, 2.0 * self.settings.release_m)))
+        state.row_of[:] = -1
+        if ask.any():
+            answer = self.surface.query(points_m[ask])
+            state.asked_m[ask] = points_m[ask]
+            state.answer_m[ask] = least[ask] = answer.distance_m
+            state.answer = answer
+            state.row_of[ask] = np.arange(int(ask.sum()))
+        return least
+
+    def _seen(self, hand: int, state: _HandState, stamp_ns: int, distance: NDArray[np.float64]) -> list[Touch]:
         deepest = int(np.argmin(distance))
         before_ns, before = state.stamp_ns, state.distance_m
         if before is None or before_ns is None:
@@ -181,11 +204,11 @@ class ContactDetector:
             speed = np.where(np.isfinite(step), step, 0.0) / max((stamp_ns - before_ns) * SECONDS, 1e-6)
         changed: list[Touch] = []
         if state.touch is not None:
-            changed = self._continue(state, stamp_ns, distance, answers, rows, deepest)
+            changed = self._continue(state, stamp_ns, distance, deepest)
         elif state.resting:
             state.resting = bool(distance[deepest] <= self.settings.release_m)
         elif distance[deepest] <= self.settings.touch_m:
-            changed = [self._begin(hand, state, stamp_ns, distance, speed, answers, rows, deepest)]
+            changed = [self._begin(hand, state, stamp_ns, distance, speed, deepest)]
         state.stamp_ns, state.distance_m, state.speed_mps = stamp_ns, distance, speed
         return changed
 
@@ -196,11 +219,11 @@ class ContactDetector:
         stamp_ns: int,
         distance: NDArray[np.float64],
         speed: NDArray[np.float64],
-        answers: SurfaceAnswer,
-        rows: slice,
         deepest: int,
     ) -> Touch:
-        row = rows.start + deepest
+        said = state.answer_at(deepest)
+        assert said is not None  # noqa: S101  (whatever touches was near enough to be asked about)
+        answers, row = said
         # The surface stops the hand between two frames, so the speed before those frames says more than across them.
         previous = 0.0 if state.speed_mps is None else float(state.speed_mps[deepest])
         approach = max(float(speed[deepest]), previous, 0.0)
@@ -237,8 +260,6 @@ class ContactDetector:
         state: _HandState,
         stamp_ns: int,
         distance: NDArray[np.float64],
-        answers: SurfaceAnswer,
-        rows: slice,
         deepest: int,
     ) -> list[Touch]:
         touch = state.touch
@@ -255,8 +276,8 @@ class ContactDetector:
         if distance[deepest] > self.settings.release_m:
             state.touch = None
             return [replace(touch, end_ns=max(state.left_ns or stamp_ns, touch.start_ns), ended=True)]
-        row = rows.start + touch.keypoint
-        point = np.asarray(answers.point_m[row], np.float64)
+        said = state.answer_at(touch.keypoint)
+        point = np.full(3, np.nan) if said is None else np.asarray(said[0].point_m[said[1]], np.float64)
         if state.anchor_m is not None and np.isfinite(point).all():
             step = point - state.anchor_m
             step = step - touch.normal * (step @ touch.normal)

@@ -27,6 +27,10 @@ def tracked(ros_domain, tmp_path):
     hand.stop()
 
 
+def ended_ones(events):
+    return [event for event in events if event.phase == ContactEvent.ENDED]
+
+
 def test_taps_are_reported_once_each_at_their_time_and_place(tracked):
     ros, _, _ = tracked
     contacts = ros.listen(ContactEvent, "contacts")

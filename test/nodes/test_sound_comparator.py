@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from conftest import wait_until
 from diagnostic_msgs.msg import DiagnosticStatus
-from hearing_hands_ros.msg import Audio, HandTrajectory, SoundComparison, SoundPrediction
+from hearing_hands_ros.msg import Audio, ContactEvent, HandTrajectory, SoundComparison, SoundPrediction
 from hearing_hands_ros.srv import Calibrate
 from rosgraph_msgs.msg import Clock
 from touches import BANK, NS, RATE_HZ, recorded, sound, stamp_to_ns, touch, window
@@ -27,7 +27,7 @@ class World:
     def __init__(self, ros, clock=None, **parameters):
         self.ros = ros
         self.generator = ros.start("hearing_hands_ros.nodes.sound_generator", {"model": str(BANK)})
-        self.comparator = ros.start(MODULE, {"bank": str(BANK), "retry_s": 0.3, **parameters})
+        self.comparator = ros.start(MODULE, {"bank": str(BANK), "alpha": 0.01, "retry_s": 0.3, **parameters})
         self.audio, self.hands = ros.talk(Audio, "heard/audio"), ros.talk(HandTrajectory, "hands")
         self.comparison = ros.listen(SoundComparison, "comparison")
         self.diagnostics = ros.diagnostics("sound_comparator")
@@ -44,6 +44,7 @@ class World:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         self.diagnostics.wait(OK)
+        time.sleep(0.5)  # of room noise before the first touch
 
     def stop(self):
         self._stopping = True
@@ -89,10 +90,12 @@ class World:
                 if self.hear:
                     self.audio.publish(self.spoil(sound(stamp, samples)))
                 block += 1
-            ended = [e for e in self.events if stamp_to_ns(e.end) < now and stamp_to_ns(e.end) > now - 4 * NS]
+            begun = [e for e in self.events if now - 4 * NS < stamp_to_ns(e.header.stamp) < now]
+            for event in begun:
+                event.phase = ContactEvent.ENDED if stamp_to_ns(event.end) < now else ContactEvent.STARTED
             if self.track and now > told_ns + NS // 4:
                 told_ns = now
-                self.hands.publish(window(now, ended))
+                self.hands.publish(window(now, begun))
             time.sleep(0.01)
 
 
