@@ -35,7 +35,7 @@ class BagPlayerParameters:
         [""], "Topics that need a subscription before it starts, one named twice two; ['']: any topic of the recording."
     )
     wait_subscribers_s: float = parameter(
-        5.0, "How long to wait for these at most, s; then it starts with a warning.", low=0.0, high=3600.0
+        20.0, "How long to wait for these at most, s; then it starts with a warning.", low=0.0, high=3600.0
     )
 
 

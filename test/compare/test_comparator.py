@@ -1,0 +1,181 @@
+"""The comparator without ROS: pieces in any order, one verdict a touch."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hearing_hands_ros.compare.calibration import Calibration, one_touch
+from hearing_hands_ros.compare.collection import CalibrationCollection
+from hearing_hands_ros.compare.comparator import Comparator, ComparatorSettings
+from hearing_hands_ros.compare.judge import TouchJudge
+from hearing_hands_ros.compare.materials import MaterialModel
+from hearing_hands_ros.compare.scores import TouchScores
+from hearing_hands_ros.compare.verdict import Verdict
+from hearing_hands_ros.predictors.example import ExamplePredictor
+from hearing_hands_ros.predictors.example_bank import LEAD_S, ExampleBank
+
+DEMO = Path(__file__).parents[2] / "demo"
+NS = 1_000_000_000
+START = 1_700_000_000 * NS
+RATE = 16000
+
+
+@pytest.fixture(scope="module")
+def bank():
+    return ExampleBank.load(DEMO / "bank")
+
+
+@pytest.fixture(scope="module")
+def heard_ones():
+    return ExampleBank.load(DEMO / "held_out").exemplars
+
+
+@pytest.fixture(scope="module")
+def judge(bank):
+    return TouchJudge(MaterialModel.fit(bank), Calibration.load(DEMO / "bank" / "calibration.yaml"), 0.01)
+
+
+def room(seconds, sounds=(), seed=0):
+    """Room noise with recorded taps at given times."""
+    wave = np.random.default_rng(seed).normal(0, 3e-4, round(seconds * RATE)).astype(np.float32)
+    for at, exemplar in sounds:
+        first = round((at - LEAD_S) * RATE)
+        piece = 0.1 * exemplar.wave[: len(wave) - first]
+        wave[first : first + len(piece)] += piece
+    return wave
+
+
+def tap_of(exemplars, material, index=1):
+    return [e for e in exemplars if e.material == material and e.kind == "tap"][index]
+
+
+def compare(judge, bank, wave, touches=(), block=320, order="hands first", rate=RATE, lag_s=0.0):
+    """Run the comparator over `wave`; touches are (time, material). Returns its verdicts by time."""
+    comparator = Comparator(judge, ComparatorSettings(microphone_lag_s=lag_s))
+    predictor = ExamplePredictor(bank)
+    results = []
+    told = 0
+    for first in range(0, len(wave), block):
+        now = START + first * NS // rate
+        comparator.hear(now, wave[first : first + block, None], rate)
+        while told < len(touches) and touches[told][0] + 0.15 < first / rate:
+            motion = one_touch(touches[told][1], "tap", START + round((touches[told][0] - 0.3) * NS))
+            prediction = predictor.predict([motion])[0]
+            steps = [lambda m=motion: comparator.see(m), lambda p=prediction, n=told: comparator.expect(p, n + 1)]
+            for step in steps if order == "hands first" else steps[::-1]:
+                step()
+            told += 1
+        if first // block % 25 == 0 and first:
+            comparator.see(standing(now))
+        results += comparator.poll(now + block * NS // rate)
+    return results
+
+
+def standing(end_ns):
+    """A second of a hand that touches nothing."""
+    from dataclasses import replace
+
+    return replace(one_touch("wood", "tap", end_ns - NS), contacts=())
+
+
+@pytest.mark.parametrize("order", ["hands first", "prediction first"])
+@pytest.mark.parametrize("block", [320, 1000])
+def test_each_touch_gets_one_verdict_whatever_comes_first(judge, bank, heard_ones, order, block):
+    wave = room(6.0, [(1.0, tap_of(heard_ones, "wood")), (2.5, tap_of(heard_ones, "snow", 0))])
+    results = compare(judge, bank, wave, [(1.0, "wood"), (2.5, "wood"), (4.0, "metal")], block, order)
+    assert [r.judgement.verdict for r in results] == [Verdict.NORMAL, Verdict.DIFFERENT, Verdict.MISSING]
+    assert [r.prediction_id for r in results] == [1, 2, 3]
+
+
+def test_a_sound_alone_is_reported_once(judge, bank, heard_ones):
+    results = compare(judge, bank, room(4.0, [(1.5, tap_of(heard_ones, "metal"))]))
+    assert [r.judgement.verdict for r in results] == [Verdict.UNEXPECTED]
+    assert (results[0].stamp_ns - START) / NS == pytest.approx(1.5, abs=0.02)
+    assert results[0].contact is None
+
+
+def test_room_noise_alone_is_nothing(judge, bank):
+    assert compare(judge, bank, room(10.0)) == []
+
+
+def test_the_microphones_lag_is_taken_out(judge, bank, heard_ones):
+    wave = room(4.0, [(1.2, tap_of(heard_ones, "wood"))])
+    on_time = compare(judge, bank, wave, [(1.0, "wood")], lag_s=0.2)
+    assert [r.judgement.verdict for r in on_time] == [Verdict.NORMAL]
+    assert on_time[0].judgement.lag_s == pytest.approx(0.0, abs=0.012)
+    late = compare(judge, bank, wave, [(1.0, "wood")])
+    assert late[0].judgement.verdict == Verdict.MISSING
+
+
+def test_a_touch_hidden_by_the_one_before_it_is_not_called_missing(judge, bank, heard_ones):
+    # Steps on gravel crunch for half a second: a second one cannot be told while the first goes on.
+    wave = room(4.0, [(1.0, tap_of(heard_ones, "gravel", 0))])
+    comparator = Comparator(judge, ComparatorSettings())
+    first = one_touch("gravel", "tap", START + round(0.7 * NS))
+    second = one_touch("gravel", "tap", START + round(0.9 * NS)).contacts[0]
+    from dataclasses import replace
+
+    second = replace(second, contact_id=2)
+    motion = replace(first, contacts=(replace(first.contacts[0], contact_id=1), second))
+    prediction = ExamplePredictor(bank).predict([motion])[0]
+    comparator.hear(START, wave[:, None], RATE)
+    comparator.see(motion)
+    comparator.expect(prediction, 7)
+    results = [r for r in comparator.poll(START + 3 * NS) if r.prediction_id == 7]
+    assert results[0].judgement.verdict in (Verdict.UNKNOWN, Verdict.NORMAL, Verdict.DIFFERENT)
+    assert results[0].judgement.verdict != Verdict.MISSING
+
+
+def test_no_prediction_no_sound_no_hands_are_all_unknown(judge, bank, heard_ones):
+    comparator = Comparator(judge, ComparatorSettings())
+    motion = one_touch("wood", "tap", START)
+    comparator.see(motion)
+    assert comparator.poll(START + NS) == []
+    unknown = comparator.poll(START + 5 * NS)
+    assert [r.judgement.verdict for r in unknown] == [Verdict.UNKNOWN]
+    assert "no prediction" in unknown[0].judgement.reason
+    assert comparator.poll(START + 6 * NS) == []
+
+    comparator = Comparator(judge, ComparatorSettings())
+    comparator.expect(ExamplePredictor(bank).predict([motion])[0], 1)
+    unknown = comparator.poll(START + 5 * NS)
+    assert "nothing was heard" in unknown[0].judgement.reason
+
+    comparator = Comparator(judge, ComparatorSettings())
+    comparator.hear(START, room(3.0, [(1.0, tap_of(heard_ones, "metal"))])[:, None], RATE)
+    unknown = comparator.poll(START + 5 * NS)
+    assert [r.judgement.verdict for r in unknown] == [Verdict.UNKNOWN]
+    assert "no hand was followed" in unknown[0].judgement.reason
+
+
+def test_it_forgets_what_is_old(judge, bank, heard_ones):
+    comparator = Comparator(judge, ComparatorSettings())
+    for second in range(0, 300, 2):
+        comparator.see(one_touch("wood", "tap", START + second * NS))
+        comparator.poll(START + (second + 2) * NS)
+    assert len(comparator._touches) < 15
+    assert len(comparator._hands) <= 2000
+
+
+def test_a_collection_takes_only_what_was_heard_and_only_plain_names():
+    heard = TouchScores({"log_mel": 1.0}, 0.0, 0.3)
+    silent = TouchScores({"log_mel": float("nan")}, float("nan"), None)
+    collection = CalibrationCollection(2, "")
+    assert not collection.add(silent)
+    assert not collection.add(None)
+    assert not collection.add(heard)
+    assert collection.add(heard)
+    assert collection.finish(Path("/nowhere"))[0].count("log_mel") == 2
+    for name in ("../x", "a/b", ".", "a.yaml", "x" * 80):
+        with pytest.raises(ValueError, match="letters, digits"):
+            CalibrationCollection(2, name)
+    with pytest.raises(ValueError, match="wants one or more, got 0"):
+        CalibrationCollection(0, "")
+
+
+def test_a_collection_that_cannot_be_saved_says_so(tmp_path):
+    (tmp_path / "file").write_text("")
+    collection = CalibrationCollection(1, "desk", [TouchScores({"log_mel": 1.0}, 0.0, 0.3)])
+    with pytest.raises(OSError, match="file"):
+        collection.finish(tmp_path / "file")
