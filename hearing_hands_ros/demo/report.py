@@ -147,7 +147,7 @@ def _row(
     truth_text = ""
     if truth is not None:
         odd = f"{truth.anomaly.replace('_', ' ')}: {truth.heard}"
-        truth_text = "as it should be" if truth.anomaly == "none" else odd
+        truth_text = "nothing odd" if truth.anomaly == "none" else odd
     speed = None
     if contact is not None:
         speed = contact.slide_speed_mps if contact.kind == "slide" else contact.approach_speed_mps

@@ -86,7 +86,8 @@ window.addEventListener('load', async () => {
   const sound = await new OfflineAudioContext(1, 16000, 16000).decodeAudioData(bytes);
   const pictures = [...document.images].every(image => image.naturalWidth > 0);
   const seconds = sound.duration.toFixed(1);
-  document.title = `rows ${up.length} sorted ${sorted} sounds ${sounds.length} ` + `seconds ${seconds} pictures ${pictures}`;
+  const count = sounds.length;
+  document.title = `rows ${up.length} sorted ${sorted} sounds ${count} seconds ${seconds} pictures ${pictures}`;
 });
 </script>"""
     tested = tmp_path / "report.html"
