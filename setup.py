@@ -44,6 +44,7 @@ class BuildWithCMake(build_py):
         shutil.rmtree(self.build_lib, ignore_errors=True)
         shutil.copytree(site, self.build_lib, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
         shutil.rmtree(site)
+        shutil.rmtree(stage / "bin")  # pip makes the command itself, for the Python that it installs into
         files: dict[str, list[str]] = {}
         for path in sorted(stage.rglob("*")):
             if path.is_file():

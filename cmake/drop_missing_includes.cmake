@@ -1,5 +1,5 @@
-# What building against the PyPI wheels needs and a ROS installation does not. Passed as CMAKE_PROJECT_INCLUDE and run at
-# the end of configuring, so CMakeLists.txt stays as a robot wants it.
+# What building against the PyPI wheels needs and a ROS installation does not; there, it changes nothing that is built.
+# Included, or passed as CMAKE_PROJECT_INCLUDE; it runs at the end of configuring, when all targets are known.
 #
 # 1. The wheels' imported generator targets name include folders of the machine that built them; CMake refuses folders
 #    that do not exist, so they are dropped.

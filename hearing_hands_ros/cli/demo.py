@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import platform
 import random
@@ -148,7 +149,7 @@ def figures_of(recording: Recording, evaluation: Evaluation, truth: Truth, wall_
     judged = [verdict.latency_s for verdict in recording.verdicts if verdict.contact_id] or [float("nan")]
     tracker = "hand_tracker: status"
     values = recording.diagnostics.get(tracker, (0, "", {}))[2]
-    windows = recording.afterwards.get(tracker, (0, "", {}))[2].get("windows", "nan")
+    windows = float(recording.afterwards.get(tracker, (0, "", {}))[2].get("windows", "nan"))
     return {
         "recording_s": truth.seconds,
         "wall_s": wall_s,
@@ -167,11 +168,17 @@ def figures_of(recording: Recording, evaluation: Evaluation, truth: Truth, wall_
         "prediction_latency_p95_s": float(np.percentile(predicted, 95)),
         "verdict_latency_p50_s": float(np.percentile(judged, 50)),
         "verdict_latency_p95_s": float(np.percentile(judged, 95)),
-        "windows_published": float(windows),
-        "windows_missed": max(0.0, float(windows) - recording.windows),
+        "windows_published": windows,
+        # The tracker's last count may be older than the last window. NaN stays NaN: what was not measured is not 0.
+        "windows_missed": windows - min(recording.windows, windows),
         "late_frames": float(values.get("late_frames", "nan")),
         "invalid_frames": float(values.get("invalid_frames", "nan")),
     }
+
+
+def count_text(figure: float) -> str:
+    """Return a count as it is shown; NaN was not measured."""
+    return "unknown" if math.isnan(figure) else f"{figure:.0f}"
 
 
 def report_text(figures: dict[str, float]) -> ReportText:
@@ -180,6 +187,9 @@ def report_text(figures: dict[str, float]) -> ReportText:
     def latency(name: str) -> str:
         p50, p95 = (1e3 * figures[f"{name}_latency_{p}_s"] for p in ("p50", "p95"))
         return f"{p50:.0f} / {p95:.0f} ms after the touch's end"
+
+    def counts(*names: str) -> str:
+        return " / ".join(count_text(figures[name]) for name in names)
 
     python = f"Python {platform.python_version()}"
     machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}, {python}"
@@ -199,8 +209,8 @@ def report_text(figures: dict[str, float]) -> ReportText:
             ("predicted with", "example-based predictor, bank of recorded impacts"),
             ("touches made / found", f"{figures['touches_true']:.0f} / {figures['touches_found']:.0f}"),
             ("anomalies of the right kind", f"{figures['anomalies_of_right_kind']:.0f} of {figures['anomalies']:.0f}"),
-            ("windows published / missed", f"{figures['windows_published']:.0f} / {figures['windows_missed']:.0f}"),
-            ("late frames / invalid frames", f"{figures['late_frames']:.0f} / {figures['invalid_frames']:.0f}"),
+            ("windows published / missed", counts("windows_published", "windows_missed")),
+            ("late frames / invalid frames", counts("late_frames", "invalid_frames")),
             ("prediction p50 / p95", latency("prediction")),
             ("verdict p50 / p95", latency("verdict")),
         ),
@@ -231,8 +241,8 @@ def summarise(
     )
     console.print(
         f"touch end to prediction p95 {1e3 * figures['prediction_latency_p95_s']:.0f} ms; "
-        f"{figures['windows_missed']:.0f} of {figures['windows_published']:.0f} windows missed; "
-        f"late frames {figures['late_frames']:.0f}"
+        f"{count_text(figures['windows_missed'])} of {count_text(figures['windows_published'])} windows missed; "
+        f"late frames {count_text(figures['late_frames'])}"
     )
     for name, (level, message, _) in sorted(recording.diagnostics.items()):
         if level:

@@ -124,7 +124,7 @@ def check_ros() -> Finding:
 
 def in_wheels(module_file: Path) -> bool:
     """Tell whether a ROS module lies in this Python's environment, not in a sourced distribution."""
-    return Path(sys.prefix).resolve() in module_file.resolve().parents and "AMENT_PREFIX_PATH" not in os.environ
+    return Path(sys.prefix).resolve() in module_file.resolve().parents and not os.environ.get("ROS_DISTRO")
 
 
 def version_of(*distributions: str) -> str:

@@ -1,4 +1,4 @@
-"""`hearing-hands`: demo, up, doctor."""
+"""`hearing-hands`: demo, up, scene, doctor."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hearing_hands_ros import __version__
 COMMANDS = {
     "demo": "play the demo recording through the whole graph and write a report",
     "up": "start the nodes and keep them running, on a machine without `ros2 launch`",
+    "scene": "reconstruct, import, register and look at scenes of Gaussian splats",
     "doctor": "check that everything that is needed is here, and say how to get what is not",
 }
 """Name of each subcommand and what it does; each is a module here with `add_arguments(parser)` and `run(args)`."""

@@ -34,7 +34,7 @@ from hearing_hands_ros.graph import (
 STEPS = ((signal.SIGINT, 5.0), (signal.SIGTERM, 3.0), (signal.SIGKILL, 2.0))
 STYLES = ("cyan", "green", "magenta", "yellow", "blue", "bright_red")
 TURN_S = 0.1
-RENAMED = {"use_respawn": "respawn"}
+OF_THE_PLAYER = ("rate", "start_s", "loop", "graph")
 ARGUMENTS = tuple(dict.fromkeys((*PREDICT_ARGUMENTS, *REPLAY_ARGUMENTS)))
 
 
@@ -42,17 +42,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the launch files: `name:=value` there is `--name value` here, and true is `--name`."""
     for name in ARGUMENTS:
         item = argument_field(name)
-        word = RENAMED.get(name, name).replace("_", "-")
-        description = item.metadata["description"]
+        description = item.metadata["description"] + (" Only with --bag." if name in OF_THE_PLAYER else "")
         if isinstance(item.default, bool):
-            flag = f"--no-{word}" if item.default else f"--{word}"
             text = f"Turns off: {description}" if item.default else description
             parser.add_argument(
-                flag, dest=name, action="store_const", const=FALSE[0] if item.default else TRUE[0], help=text
+                flag_of(name), dest=name, action="store_const", const=FALSE[0] if item.default else TRUE[0], help=text
             )
         else:
             choices = [choice for choice in choices_of(item) if choice] or None
-            parser.add_argument(f"--{word}", dest=name, choices=choices, help=description)
+            parser.add_argument(flag_of(name), dest=name, choices=choices, help=description)
+
+
+def flag_of(name: str) -> str:
+    """Return how an argument is written: --use-respawn, and what is true by default as --no-graph."""
+    word = name.replace("_", "-")
+    return f"--no-{word}" if argument_field(name).default is True else f"--{word}"
 
 
 def options_of(args: argparse.Namespace) -> Options:
@@ -71,9 +75,13 @@ def run(args: argparse.Namespace) -> int:
         ValueError: An argument is wrong; names it, wanted, got.
     """
     options = options_of(args)
-    if options.bag and options.demo:
+    if args.bag is not None and options.demo:
         raise ValueError("argument 'bag': wanted none with 'demo', which plays its own")
-    build = replay_graph if options.bag else predict_graph
+    if args.bag is None:
+        for name in OF_THE_PLAYER:
+            if getattr(args, name) is not None:
+                raise ValueError(f"{flag_of(name)}: wanted --bag with it, whose playing it changes; got none")
+    build = predict_graph if args.bag is None else replay_graph
     specs = build(options, share_directory())
     return Supervisor(specs, Console(highlight=False)).run()
 

@@ -19,11 +19,18 @@ import yaml
 
 from hearing_hands_ros.compare.materials import MaterialModel, in_room
 from hearing_hands_ros.compare.scores import TouchScores, score_touch
+from hearing_hands_ros.motion.hands import HANDS, KEYPOINTS
+from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.predictors.example import ExamplePredictor
 from hearing_hands_ros.predictors.example_bank import ExampleBank
-from hearing_hands_ros.predictors.protocol import HANDS, KEYPOINTS, NS_PER_S, Contact, HandMotion
+from hearing_hands_ros.predictors.protocol import Contact, HandMotion
 
 FORMAT = "hearing_hands_ros/calibration/1"
+
+
+def least_touches(alpha: float) -> int:
+    """Normal touches without which no touch, however odd, can have a p-value of `alpha`: 1 / alpha - 1, rounded up."""
+    return math.ceil(1.0 / alpha - 1.0 - 1e-9)
 
 
 @dataclass(frozen=True)
@@ -73,12 +80,11 @@ class Calibration:
             alpha: False-alarm rate wanted.
 
         Raises:
-            ValueError: `alpha` is not between 0 and 1, or there are fewer than 1 / alpha - 1 touches: then no touch,
-                however odd, can have a p-value of alpha.
+            ValueError: `alpha` is not between 0 and 1, or there are fewer than `least_touches(alpha)`.
         """
         if not 0.0 < alpha < 1.0:
             raise ValueError(f"Calibration: alpha wanted more than 0 and less than 1, got {alpha}")
-        least = math.ceil(1.0 / alpha - 1.0 - 1e-9)
+        least = least_touches(alpha)
         if self.count(name) < least:
             raise ValueError(
                 f"Calibration ({self.source}): {name} wanted {least} normal touches or more for alpha {alpha:g}, "
@@ -157,10 +163,10 @@ class Calibration:
 
 def one_touch(material: str, kind: str, start_ns: int, speed_mps: float = 0.5) -> HandMotion:
     """One second of a right hand at rest that touches `material` 0.3 s in."""
-    at = start_ns + 3 * NS_PER_S // 10
+    at = start_ns + 3 * NANOSECONDS // 10
     contact = Contact(
         start_ns=at,
-        end_ns=at + NS_PER_S // (2 if kind == "slide" else 50),
+        end_ns=at + NANOSECONDS // (2 if kind == "slide" else 50),
         hand=1,
         material=material,
         position_m=(0.0, 0.0, 0.0),
@@ -170,8 +176,8 @@ def one_touch(material: str, kind: str, start_ns: int, speed_mps: float = 0.5) -
         kind="slide" if kind == "slide" else "tap",
     )
     frames = 30
-    keypoints = np.zeros((frames, HANDS, KEYPOINTS, 3), dtype=np.float32)
-    return HandMotion(start_ns, 30.0, keypoints, np.ones((frames, HANDS), dtype=np.bool_), (contact,))
+    keypoints = np.zeros((frames, len(HANDS), KEYPOINTS, 3), dtype=np.float32)
+    return HandMotion(start_ns, 30.0, keypoints, np.ones((frames, len(HANDS)), dtype=np.bool_), (contact,))
 
 
 def leave_one_group_out(

@@ -17,6 +17,7 @@ from hearing_hands_ros.predictors.protocol import Contact, HandMotion, Predictio
 from hearing_hands_ros.sound.onsets import OnsetDetector
 
 RING_S = 20.0
+"""Sound and touches older than this are forgotten."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +62,17 @@ class Comparison:
     since_ns: int = 0
 
 
+def frame_times_ns(motion: HandMotion) -> list[int]:
+    """When the frames of a window were."""
+    return [motion.start_ns + round(frame * NANOSECONDS / motion.rate_hz) for frame in range(len(motion.valid))]
+
+
 @dataclass
 class _Touch:
     contact: Contact
+    judged: bool
     prediction: Prediction | None = None
     prediction_id: int = 0
-    judged: bool = False
 
 
 class Comparator:
@@ -85,10 +91,17 @@ class Comparator:
         self._onsets = OnsetDetector()
         self.clear()
 
-    def clear(self) -> None:
-        """Forget everything but the calibration: time jumped."""
+    def clear(self, now_ns: int = 0) -> None:
+        """Forget everything but the calibration, and leave touches that have ended by now to whoever was here before.
+
+        Args:
+            now_ns: Present time: the comparator has just been started, or time jumped.
+        """
         self._heard.clear()
-        self._restart_onsets()
+        self._onsets.reset()
+        self._onsets_from = self._onsets_until = 0  # samples that the detector was given
+        self._begun_ns = now_ns
+        self._oldest_ns = now_ns - self._ns(RING_S)
         self._touches: dict[tuple[int, int], _Touch] = {}
         self._unexplained: deque[int] = deque()  # times, microphone lag removed
         self._hands: deque[tuple[int, bool]] = deque(maxlen=2000)  # (time, any hand valid), ascending
@@ -100,39 +113,70 @@ class Comparator:
         """Time after the newest sample."""
         return self._heard.until_ns
 
+    @property
+    def hands_until_ns(self) -> int | None:
+        """Time of the newest frame."""
+        return self._hands[-1][0] if self._hands else None
+
+    @property
+    def followed_until_ns(self) -> int | None:
+        """Time of the newest frame in which a hand was followed."""
+        return next((stamp for stamp, followed in reversed(self._hands) if followed), None)
+
+    def hears_something(self, seconds: float) -> bool:
+        """Whether any of the last seconds' samples was received and is not exactly zero."""
+        until_ns = self._heard.until_ns
+        if until_ns is None:
+            return False
+        samples, _ = self._heard.segment(until_ns - self._ns(seconds), round(seconds * self._rate_hz))
+        return bool(samples.any())
+
     # What comes in.
 
     def hear(
         self, stamp_ns: int, samples: NDArray[np.float32], rate_hz: int, lost: NDArray[np.bool_] | None = None
     ) -> None:
         """Take a block (L, C) of sound; see `HeardSound.push`."""
-        restarts = self._heard.restarts
-        added = self._heard.push(stamp_ns, samples, rate_hz, lost)
-        if self._heard.restarts != restarts:
-            self._restart_onsets(self._heard.count - len(added))
-        for seconds in self._onsets.push(added):
-            index = self._onsets_from + round(seconds * self._rate_hz)
-            self._unexplained.append(self._heard.time_of(index) - self._lag_ns)
+        first = self._heard.push(stamp_ns, samples, rate_hz, lost)
+        for begin, stretch in self._heard.stretches(first):
+            if begin != self._onsets_until:  # where sound comes back after a gap is no onset
+                self._onsets.reset()
+                self._onsets_from = begin
+            self._onsets_until = begin + len(stretch)
+            for seconds in self._onsets.push(stretch):
+                index = self._onsets_from + round(seconds * self._rate_hz)
+                self._unexplained.append(self._heard.time_of(index) - self._lag_ns)
 
     def see(self, motion: HandMotion, going_on: Sequence[Contact] = ()) -> None:
         """Take a window of hands; its contacts have ended, `going_on` have not."""
+        stamps = frame_times_ns(motion)
+        if self._hands and stamps[-1] < self._hands[-1][0] - NANOSECONDS:
+            self._hands.clear()  # those came from another time
         newest = self._hands[-1][0] if self._hands else -1
-        for frame in range(len(motion.valid)):
-            stamp = motion.start_ns + round(frame * NANOSECONDS / motion.rate_hz)
+        for stamp, valid in zip(stamps, motion.valid, strict=True):
             if stamp > newest:
-                self._hands.append((stamp, bool(motion.valid[frame].any())))
+                self._hands.append((stamp, bool(valid.any())))
         self._going_on = tuple(going_on)
         for contact in motion.contacts:
-            self._touches.setdefault((contact.contact_id, contact.start_ns), _Touch(contact))
+            self._touch_of(contact)
 
     def expect(self, prediction: Prediction, prediction_id: int) -> None:
         """Take a prediction; it is for the newest of its contacts."""
         if not prediction.contacts:
             return
-        contact = prediction.contacts[-1]
-        touch = self._touches.setdefault((contact.contact_id, contact.start_ns), _Touch(contact))
-        if touch.prediction is None:
+        touch = self._touch_of(prediction.contacts[-1])
+        if touch is not None and touch.prediction is None:
             touch.prediction, touch.prediction_id = prediction, prediction_id
+
+    def _touch_of(self, contact: Contact) -> _Touch | None:
+        """Remember a touch that has ended; None if it is older than what is remembered.
+
+        One from before the start is not judged, but its sound is still known for its own.
+        """
+        if contact.end_ns <= self._oldest_ns:
+            return None
+        new = _Touch(contact, judged=contact.end_ns <= self._begun_ns)
+        return self._touches.setdefault((contact.contact_id, contact.start_ns), new)
 
     # What comes out.
 
@@ -144,15 +188,16 @@ class Comparator:
                 touch.judged = True
                 results.append(comparison)
         results += self._poll_onsets(now_ns)
-        oldest = now_ns - int(RING_S * NANOSECONDS)
+        self._oldest_ns = now_ns - self._ns(RING_S)
         self._touches = {
-            key: touch for key, touch in self._touches.items() if touch.contact.end_ns > oldest or not touch.judged
+            key: touch
+            for key, touch in self._touches.items()
+            if touch.contact.end_ns > self._oldest_ns or not touch.judged
         }
         return results
 
     def _judge(self, touch: _Touch, now_ns: int) -> Comparison | None:
         contact, settings = touch.contact, self.settings
-        next_ns = self._next_touch(contact)
         # A slide is heard whole.
         end_ns = max(contact.start_ns + self._ns(settings.segment_s), contact.end_ns)
         due_ns = end_ns + self._lag_ns
@@ -161,16 +206,26 @@ class Comparator:
                 return None
             judgement = Judgement.unknown(f"no prediction within {settings.prediction_wait_s:g} s of the touch's end")
         elif self._heard.until_ns is not None and self._heard.until_ns >= due_ns:
-            start_ns = contact.start_ns - self._ns(self.judge.lead_s)
-            length = round((end_ns - start_ns) * self._rate_hz / NANOSECONDS)
-            samples, heard = self._heard.segment(start_ns + self._lag_ns, length)
-            until_s = None if next_ns is None else (next_ns - start_ns) / NANOSECONDS - settings.search_s
-            judgement = self.judge.judge(samples, heard, touch.prediction, until_s)
+            if not self._touches_known_until(end_ns, now_ns):
+                return None  # another touch may begin in this one's sound
+            judgement = self._listen(contact, end_ns, touch.prediction)
         elif now_ns < due_ns + self._ns(settings.heard_wait_s):
             return None
         else:
             judgement = Judgement.unknown(self._silence_reason(due_ns))
         return Comparison(contact.start_ns, judgement, contact, touch.prediction_id, contact.end_ns)
+
+    def _listen(self, contact: Contact, end_ns: int, prediction: Prediction) -> Judgement:
+        """Judge a touch by what was heard from before it until `end_ns`, microphone lag removed."""
+        start_ns, next_ns = contact.start_ns - self._ns(self.judge.lead_s), self._next_touch(contact)
+        if end_ns - start_ns > self._ns(RING_S):
+            took_s = (end_ns - start_ns) / NANOSECONDS
+            return Judgement.unknown(f"wanted a touch of at most {RING_S:g} s with its sound, got {took_s:.1f} s")
+        samples, heard = self._heard.segment(
+            start_ns + self._lag_ns, round((end_ns - start_ns) * self._rate_hz / NANOSECONDS)
+        )
+        until_s = None if next_ns is None else (next_ns - start_ns) / NANOSECONDS - self.settings.search_s
+        return self.judge.judge(samples, heard, prediction, until_s)
 
     def _next_touch(self, contact: Contact) -> int | None:
         """When the next touch begins, if one is known; its sound is not this one's."""
@@ -215,10 +270,6 @@ class Comparator:
         before, after = self._ns(self.settings.search_s), self._ns(self.settings.rings_s)
         contacts = (*(touch.contact for touch in self._touches.values()), *self._going_on)
         return any(contact.start_ns - before <= stamp_ns <= contact.end_ns + after for contact in contacts)
-
-    def _restart_onsets(self, from_index: int = 0) -> None:
-        self._onsets.reset()
-        self._onsets_from = from_index
 
     @property
     def _lag_ns(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import soxr
 from numpy.typing import NDArray
@@ -29,7 +31,6 @@ class HeardSound:
         self._samples = np.zeros(self._size, np.float32)
         self._heard = np.zeros(self._size, np.bool_)
         self._in_rate: int | None = None
-        self.restarts = 0
         self.clear()
 
     def clear(self) -> None:
@@ -40,11 +41,7 @@ class HeardSound:
         self._anchor_ns: float | None = None  # time of the first sample of the stretch
         self._stretch = 0  # count at which the stretch began
         self._taken = 0  # input samples of the stretch
-
-    @property
-    def count(self) -> int:
-        """Samples written since the last `clear`."""
-        return self._count
+        self._begin_lost()
 
     @property
     def until_ns(self) -> int | None:
@@ -58,22 +55,25 @@ class HeardSound:
 
     def push(
         self, stamp_ns: int, samples: NDArray[np.float32], rate_hz: int, lost: NDArray[np.bool_] | None = None
-    ) -> NDArray[np.float32]:
-        """Append a block and return what it added to the ring, at the ring's rate, filling included.
+    ) -> int:
+        """Append a block.
 
         Args:
             stamp_ns: Time of its first sample.
             samples: (L, C) in [-1, 1], finite.
             rate_hz: Of `samples`.
             lost: (L,) samples that are filling, or None for none.
+
+        Returns:
+            Number of the first sample that it added to the ring, filling included; 0 when the ring began anew.
         """
-        before = self._count
+        first = self._count
         if self._anchor_ns is not None and rate_hz == self._in_rate:
             away_s = (stamp_ns - (self._anchor_ns + self._taken * NANOSECONDS / rate_hz)) / NANOSECONDS
         else:
             away_s = np.inf
         if abs(away_s) > RESTART_S:
-            self._restart(stamp_ns, rate_hz)
+            first = self._restart(stamp_ns, rate_hz)
         else:
             assert self._anchor_ns is not None  # noqa: S101  (checked above)
             self._anchor_ns += ANCHOR_SHARE * away_s * NANOSECONDS
@@ -84,12 +84,19 @@ class HeardSound:
         else:
             assert self._resampler is not None  # noqa: S101  (made by _restart)
             out = self._resampler.resample_chunk(np.ascontiguousarray(mono))
-        share = 0.0 if lost is None or not len(lost) else float(np.mean(lost))
-        self._write(out, share < 0.5)
-        if self._count < before:  # began anew
-            before = 0
-        added = np.arange(max(before, self._count - self._size), self._count) % self._size
-        return self._samples[added]
+        if lost is None:
+            lost = np.zeros(len(samples), np.bool_)
+        self._write(out, ~self._lost_of(lost, len(out), rate_hz))
+        return first
+
+    def stretches(self, first: int) -> Iterator[tuple[int, NDArray[np.float32]]]:
+        """Yield what was heard without a break from sample `first` on: number of the first sample, samples."""
+        first = max(first, self._count - self._size)
+        at = np.arange(first, self._count) % self._size
+        heard = np.concatenate([[False], self._heard[at], [False]])
+        edges = np.flatnonzero(heard[1:] != heard[:-1])
+        for begin, end in zip(edges[::2], edges[1::2], strict=True):
+            yield first + int(begin), self._samples[at[begin:end]]
 
     def segment(self, start_ns: int, length: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Sound from a time on: (length,) samples, zero where nothing was heard, and (length,) what was heard."""
@@ -104,24 +111,43 @@ class HeardSound:
             samples[low - first : high - first] = np.where(self._heard[at], self._samples[at], 0.0)
         return samples, heard
 
-    def _restart(self, stamp_ns: int, rate_hz: int) -> None:
-        """Begin another stretch; what was heard before stays where its time says, if it is still in the ring."""
+    def _restart(self, stamp_ns: int, rate_hz: int) -> int:
+        """Begin another stretch; what was heard before stays where its time says, if it is still in the ring.
+
+        Returns:
+            Number of the first sample that is filled in before the stretch, or of its own first one.
+        """
         until_ns = self.until_ns
         gap = self._size if until_ns is None else round((stamp_ns - until_ns) * self.sample_rate_hz / NANOSECONDS)
-        if until_ns is not None:
-            self.restarts += 1
+        first = self._count
         if 0 <= gap < self._size:
-            self._write(np.zeros(gap, np.float32), heard=False)
+            self._write(np.zeros(gap, np.float32), np.zeros(gap, np.bool_))
         else:  # the first block, a long silence, or time went back
-            self._count = 0
+            first = self._count = 0
             self._heard[:] = False
         self._anchor_ns, self._stretch, self._taken, self._in_rate = float(stamp_ns), self._count, 0, rate_hz
+        self._begin_lost()
         self._resampler = None
         if rate_hz != self.sample_rate_hz:
             self._resampler = soxr.ResampleStream(rate_hz, self.sample_rate_hz, 1, dtype="float32", quality="HQ")
+        return first
 
-    def _write(self, samples: NDArray[np.float32], heard: bool) -> None:
-        samples = samples[-self._size :] if len(samples) > self._size else samples
+    def _begin_lost(self) -> None:
+        self._lost = np.zeros(0, np.bool_)  # of input samples that are still in the resampler
+        self._lost_from = 0  # number in the stretch of the first of them
+
+    def _lost_of(self, lost: NDArray[np.bool_], count: int, rate_hz: int) -> NDArray[np.bool_]:
+        """Which of the next `count` samples of the ring are made of lost ones: the resampler gives them out later."""
+        self._lost = np.concatenate([self._lost, lost])
+        edges = (self._count - self._stretch + np.arange(count + 1)) * rate_hz
+        low = np.clip(edges // self.sample_rate_hz - self._lost_from, 0, len(self._lost))
+        high = np.clip(-(-edges // self.sample_rate_hz) - self._lost_from, 0, len(self._lost))
+        before = np.concatenate([[0], np.cumsum(self._lost)])
+        self._lost, self._lost_from = self._lost[low[-1] :], self._lost_from + int(low[-1])
+        return np.asarray(before[high[1:]] > before[low[:-1]])
+
+    def _write(self, samples: NDArray[np.float32], heard: NDArray[np.bool_]) -> None:
+        samples, heard = samples[-self._size :], heard[-self._size :]
         at = np.arange(self._count, self._count + len(samples)) % self._size
         self._samples[at] = samples
         self._heard[at] = heard

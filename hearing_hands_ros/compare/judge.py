@@ -100,7 +100,12 @@ class TouchJudge:
             until_s: Where in `samples` the next touch begins, if one does.
         """
         contact = prediction.contacts[-1]
-        coverage = float(np.mean(heard)) if len(heard) else 0.0
+        end = len(samples) if until_s is None else max(0, round(until_s * self.sample_rate_hz))
+        lost_s = float(np.count_nonzero(~heard[:end])) / self.sample_rate_hz
+        if lost_s:
+            return Judgement.unknown(decide(contact, heard_onset=False, lost_s=lost_s).reason)
+        if not samples[round((self.lead_s - self.search_s) * self.sample_rate_hz) :].any():
+            return Judgement.unknown("wanted at least the microphone's noise, got samples that are all exactly zero")
         try:
             scores = score_touch(
                 samples,
@@ -115,9 +120,9 @@ class TouchJudge:
         except ValueError as error:
             return Judgement.unknown(str(error))
         onset = scores.heard_onset_s is not None
-        if not onset and coverage > 0.0 and expected_rise_db(prediction, contact, self.sequence) < LEAST_RISE_DB:
+        if not onset and expected_rise_db(prediction, contact, self.sequence) < LEAST_RISE_DB:
             return Judgement.unknown("no onset was heard, but the touch before it still sounds and may hide it")
-        decision = decide(contact, onset, scores, self.calibration, alpha=self.alpha, coverage=coverage)
+        decision = decide(contact, onset, scores, self.calibration, alpha=self.alpha)
         return Judgement(
             verdict=decision.verdict,
             reason=decision.reason,

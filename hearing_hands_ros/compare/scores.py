@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from hearing_hands_ros.compare.materials import MaterialModel, odds_against
 from hearing_hands_ros.compare.timbre import timbre
-from hearing_hands_ros.predictors.protocol import NS_PER_S, Contact, Prediction
+from hearing_hands_ros.motion.window import NANOSECONDS
+from hearing_hands_ros.predictors.protocol import Contact, Prediction
 from hearing_hands_ros.sequence import SequenceConfig
 from hearing_hands_ros.sound.mel import log_mel
 from hearing_hands_ros.sound.onsets import find_onsets
@@ -50,6 +51,12 @@ class TouchScores:
     nearest_material: str = ""
     reason: str = ""
     distances: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def deciding(self) -> tuple[str, float]:
+        """Name and value of the score that decides: `material` where a bank was given, else `log_mel`; else NaN."""
+        name = MATERIAL if MATERIAL in self.values else LOG_MEL
+        return name, self.values.get(name, math.nan)
 
 
 def score_touch(
@@ -141,7 +148,7 @@ def _mel_scores(
 ) -> tuple[float, float, str]:
     """Standardised residual, envelope difference (dB), and what is missing."""
     # The heard wave is cut so that the touch falls on the same place within a hop as in the prediction.
-    expected = (contact.start_ns - prediction.start_ns) / NS_PER_S * config.sample_rate_hz
+    expected = (contact.start_ns - prediction.start_ns) / NANOSECONDS * config.sample_rate_hz
     first = max(0, math.floor(expected / config.hop))
     within = round(expected - first * config.hop)
     begin = round(onset_s * config.sample_rate_hz) - within
@@ -189,7 +196,7 @@ def expected_rise_db(prediction: Prediction, contact: Contact, sequence: Sequenc
     """
     config = sequence or SequenceConfig()
     power = (100.0 ** prediction.log_mel.astype(np.float64)).sum(axis=0)
-    at = (contact.start_ns - prediction.start_ns) / NS_PER_S * config.mel_rate_hz
+    at = (contact.start_ns - prediction.start_ns) / NANOSECONDS * config.mel_rate_hz
     # Windows reach half their length over the frames' own hops: two frames before the begin already hear it.
     before = power[max(0, round(at - 2 - 0.06 * config.mel_rate_hz)) : max(0, round(at - 2))]
     after = power[round(at) : round(at + 0.08 * config.mel_rate_hz) + 1]

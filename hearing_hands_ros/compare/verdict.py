@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from hearing_hands_ros.compare.calibration import Calibration
-from hearing_hands_ros.compare.scores import LOG_MEL, MATERIAL, TouchScores
+from hearing_hands_ros.compare.scores import TouchScores
 from hearing_hands_ros.predictors.protocol import Contact
 
 
@@ -45,8 +45,7 @@ def decide(
     calibration: Calibration | None = None,
     *,
     alpha: float = 0.05,
-    coverage: float = 1.0,
-    least_coverage: float = 0.98,
+    lost_s: float = 0.0,
 ) -> Decision:
     """Decide about one touch, or about one onset that no touch explains.
 
@@ -59,8 +58,7 @@ def decide(
         scores: Of the touch; needed if there are both.
         calibration: Scores of normal touches; needed if there are both.
         alpha: False-alarm rate the user chose.
-        coverage: Share of the sound around the touch that was received, 0..1.
-        least_coverage: With less, nothing is said.
+        lost_s: How much of the sound around the touch was not received; with any, nothing is said.
 
     Returns:
         The decision.
@@ -72,9 +70,9 @@ def decide(
         raise ValueError(f"decide: alpha wanted more than 0 and less than 1, got {alpha}")
     if contact is None and not heard_onset:
         raise ValueError("decide: wanted a touch, an onset or both, got neither")
-    if not coverage >= least_coverage:
+    if lost_s != 0.0:
         return Decision(
-            Verdict.UNKNOWN, f"wanted {least_coverage:.0%} of the sound around it, got {coverage:.0%}: audio was lost"
+            Verdict.UNKNOWN, f"wanted all of the sound around it, got all but {lost_s * 1e3:.1f} ms: audio was lost"
         )
     if contact is None:
         return Decision(Verdict.UNEXPECTED, "a sound began and no touch explains it")
@@ -85,8 +83,7 @@ def decide(
         return Decision(Verdict.UNKNOWN, "the scene does not say what was touched")
     if scores is None:
         return Decision(Verdict.UNKNOWN, f"heard an onset for a {touch}, but there is no prediction to compare it with")
-    name = MATERIAL if MATERIAL in scores.values else LOG_MEL
-    value = scores.values.get(name, math.nan)
+    name, value = scores.deciding
     if math.isnan(value):
         return Decision(Verdict.UNKNOWN, f"no {name} score: {scores.reason or 'it was not computed'}", name)
     if calibration is None:

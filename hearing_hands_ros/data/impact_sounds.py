@@ -23,6 +23,7 @@ import yaml
 from numpy.typing import NDArray
 
 from hearing_hands_ros.data import duplicates
+from hearing_hands_ros.progress import progress
 from hearing_hands_ros.sound.audio_file import read_audio
 
 FORMAT = "hearing_hands_ros/bank/1"
@@ -112,7 +113,7 @@ def survey(source: Path) -> list[Recording]:
         raise FileNotFoundError(f"survey({source.name!r}): wanted manifest.csv, got nothing at {manifest}")
     with manifest.open(newline="") as stream:
         rows = [r for r in csv.DictReader(stream) if not Path(r["file"]).name.startswith(EXCLUDED_PREFIX)]
-    waves = [read_audio(source / r["file"], RATE_HZ) for r in rows]
+    waves = [read_audio(source / r["file"], RATE_HZ) for r in progress(rows, "reading")]
     begins = [begin_s(w, RATE_HZ) for w in waves]
     lengths = np.array([soundfile.info(source / r["file"]).frames for r in rows])
     plain, white = duplicates.matches(waves)
@@ -120,7 +121,7 @@ def survey(source: Path) -> list[Recording]:
     linked |= (lengths[:, None] == lengths[None]) & (white >= duplicates.WHITE_LEAST_SAME_LENGTH)
     # A copy at another speed keeps its material, so this slow search is done a material at a time.
     materials = np.array([r["material"] for r in rows])
-    for material in sorted(set(materials)):
+    for material in progress(sorted(set(materials)), "looking for copies at another speed"):
         which = np.flatnonzero(materials == material)
         found = duplicates.speed_matches([waves[i] for i in which], [begins[i] for i in which])
         linked[np.ix_(which, which)] |= found >= duplicates.WHITE_LEAST

@@ -19,6 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from hearing_hands_ros.demo.heard import RATE_HZ
 from hearing_hands_ros.motion.hands import KEYPOINTS
+from hearing_hands_ros.motion.window import NANOSECONDS
 
 Array = NDArray[np.float64]
 
@@ -106,7 +107,7 @@ def write_bag(path: Path, recording: Recording) -> None:
 
 def _stamp(store: Any, time_ns: int) -> Any:
     time = store.types["builtin_interfaces/msg/Time"]
-    return time(sec=time_ns // 1_000_000_000, nanosec=time_ns % 1_000_000_000)
+    return time(sec=time_ns // NANOSECONDS, nanosec=time_ns % NANOSECONDS)
 
 
 def _header(store: Any, time_ns: int, frame_id: str) -> Any:
@@ -140,7 +141,7 @@ def _motion(store: Any, recording: Recording) -> Iterator[tuple[int, str, Any]]:
     quats = np.round(recording.rotations.as_quat() / ROTATION_STEP) * ROTATION_STEP
     message = store.types["tf2_msgs/msg/TFMessage"]
     for at_s, points, quat in zip(recording.time_s, positions, quats, strict=True):
-        stamp_ns = recording.start_ns + round(float(at_s) * 1e9)
+        stamp_ns = recording.start_ns + round(float(at_s) * NANOSECONDS)
         header = _header(store, stamp_ns, CAMERA_FRAME)
         transforms = [_transform(store, header, f"hand_right/kp_{k:02d}", points[k], quat) for k in range(KEYPOINTS)]
         yield stamp_ns + 4_000_000, "/tf", message(transforms=transforms)
@@ -149,7 +150,7 @@ def _motion(store: Any, recording: Recording) -> Iterator[tuple[int, str, Any]]:
 def _sound(store: Any, recording: Recording) -> Iterator[tuple[int, str, Any]]:
     block = round(BLOCK_S * RATE_HZ)
     for first in range(0, len(recording.wave) - block + 1, block):
-        stamp_ns = recording.start_ns + round(first * 1e9 / RATE_HZ)
+        stamp_ns = recording.start_ns + round(first * NANOSECONDS / RATE_HZ)
         message = store.types[AUDIO_TYPE](
             header=_header(store, stamp_ns, MICROPHONE_FRAME),
             sample_rate_hz=RATE_HZ,
@@ -158,4 +159,4 @@ def _sound(store: Any, recording: Recording) -> Iterator[tuple[int, str, Any]]:
             data=recording.wave[first : first + block],
             lost=np.zeros(0, np.bool_),
         )
-        yield stamp_ns + round(BLOCK_S * 1e9) + 1_000_000, "/microphone/audio", message
+        yield stamp_ns + round(BLOCK_S * NANOSECONDS) + 1_000_000, "/microphone/audio", message

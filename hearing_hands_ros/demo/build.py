@@ -7,6 +7,7 @@ OUT/README.md and OUT/LICENSE.md; the same recordings give the same files.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,11 +15,14 @@ import numpy as np
 import soundfile
 import yaml
 from numpy.typing import NDArray
+from rich.console import Console
+from rich.status import Status
 from scipy.spatial.transform import Rotation
 
 from hearing_hands_ros.demo import hand, heard, motion, world
 from hearing_hands_ros.demo.bag import Recording, write_bag
 from hearing_hands_ros.demo.texts import LICENSE, README
+from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.scene.surface import SplatSurface
 
@@ -44,28 +48,32 @@ def camera_in_world() -> tuple[Rotation, Array]:
     return world.WORLD_FROM_BENCH[0] * in_bench, world.world_from_bench(CAMERA_EYE[None])[0]
 
 
-def build(out: Path) -> None:
+def build(out: Path, say: Callable[[str], None] = lambda _: None) -> None:
     """Make everything.
 
     Args:
         out: The demo folder; `out/held_out` holds recordings and their `bank.yaml`.
+        say: Is told what is being made.
 
     Raises:
         FileNotFoundError: The recordings are missing.
         ValueError: The world contradicts itself: a touch that does not touch, a near miss that does.
     """
+    say("what is heard")
     held_out = out / "held_out"
     events = motion.plan()
     sounds, anomalies = heard.cast(events, held_out)
     duration_s = motion.duration_s(events)
     wave = heard.mix(events, sounds, held_out, duration_s)
 
+    say("the scene")
     bundle = world.build_bundle()
     bundle.save(out / "scene")
     loaded = SceneBundle.load(out / "scene")
     _check_order(bundle, loaded)
     surface = SplatSurface(loaded)
 
+    say("the motion")
     time_s = np.arange(int(duration_s * HAND_RATE_HZ)) / HAND_RATE_HZ
     keypoints, turn = hand.pose(motion.fingertip(events, time_s), time_s, seed=5)
     gaps = _check_touches(events, surface)
@@ -77,6 +85,7 @@ def build(out: Path) -> None:
     in_camera = camera[0].inv().apply(in_world - camera[1]).reshape(keypoints.shape)
     in_camera += rng.normal(0.0, TRACKER_NOISE_M, in_camera.shape)
     rotations = camera[0].inv() * world.WORLD_FROM_BENCH[0] * turn
+    say("the recording")
     write_bag(out / "touches.mcap", Recording(START_NS, world.WORLD_FRAME, camera, time_s, in_camera, rotations, wave))
     soundfile.write(out / "heard.flac", np.round(wave * 32768.0).astype(np.int16), heard.RATE_HZ, subtype="PCM_16")
     truth = _truth(events, sounds, anomalies, gaps, duration_s)
@@ -156,7 +165,7 @@ def _check_clearance(keypoints: Array, time_s: Array, events: list[motion.Event]
 
 
 def _ns(at_s: float) -> int:
-    return START_NS + round(at_s * 1e9)
+    return START_NS + round(at_s * NANOSECONDS)
 
 
 def _truth(
@@ -229,7 +238,8 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         print("usage: python -m hearing_hands_ros.demo.build OUT", file=sys.stderr)
         return 2
-    build(Path(arguments[0]))
+    with Status("", console=Console(stderr=True)) as status:
+        build(Path(arguments[0]), lambda what: status.update(f"making {what}"))
     return 0
 
 

@@ -77,3 +77,20 @@ def pose(tip: Array, time_s: Array, seed: int) -> tuple[Array, Rotation]:
     local -= local[:, INDEX_TIP : INDEX_TIP + 1]
     placed = np.einsum("tij,tkj->tki", turn.as_matrix(), local) + tip[:, None]
     return placed, turn
+
+
+def touching(point: Array, normal: Array, heading: Array) -> Array:
+    """(21, 3) keypoints of a still hand whose index fingertip rests on a surface, from 45 degrees above it.
+
+    Args:
+        point: (3,) of the surface, m.
+        normal: (3,) outward unit normal there.
+        heading: (3,) where the hand points; only its part along the surface counts, and it must have one.
+    """
+    along = heading - normal * (heading @ normal)
+    along = along / np.linalg.norm(along)
+    forward, back = (along - normal) / np.sqrt(2.0), (along + normal) / np.sqrt(2.0)
+    local = keypoints(POINTING[None])[0]
+    return np.asarray(
+        (local - local[INDEX_TIP]) @ np.stack([forward, np.cross(back, forward), back]) + point, np.float64
+    )

@@ -11,7 +11,7 @@ Array = NDArray[np.float64]
 
 def _hash(cells: NDArray[np.int64], seed: int) -> Array:
     """(M, 3) lattice cells to (M,) numbers in 0..1, always the same."""
-    mix = np.uint64(seed * 2654435761 + 97)
+    mix: NDArray[np.uint64] = np.full(len(cells), seed * 2654435761 + 97, np.uint64)
     for axis, prime in enumerate((73856093, 19349663, 83492791)):
         mix = mix ^ (cells[:, axis].astype(np.uint64) * np.uint64(prime))
     for shift, prime in ((33, 0xFF51AFD7ED558CCD), (29, 0xC4CEB9FE1A85EC53)):

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from hearing_hands_ros.demo import textures
-from hearing_hands_ros.scene.bundle import SceneBundle
+from hearing_hands_ros.scene.bundle import Registration, SceneBundle
+from hearing_hands_ros.scene.sim3 import Sim3
 from hearing_hands_ros.scene.splats import SplatScene
 
 Array = NDArray[np.float64]
@@ -65,8 +66,7 @@ class Box:
                 local[:, v] = ((grid[:, 1] + jitter[:, 1]) / nv * 2 - 1) * self.half[v]
                 points.append(local)
                 normals.append(np.broadcast_to(side * np.eye(3)[axis], local.shape))
-        local, normal = np.concatenate(points), np.concatenate(normals)
-        return self.turn.apply(local) + self.centre, self.turn.apply(normal)
+        return self.turn.apply(np.concatenate(points)) + self.centre, self.turn.apply(np.concatenate(normals))
 
     def target(self, u: float, v: float) -> tuple[Array, Array]:
         """A point of the top face, u and v in -1..1, and its normal."""
@@ -221,26 +221,22 @@ def build_bundle(seed: int = 7) -> SceneBundle:
     rotation, translation = SCENE_FROM_BENCH
     world_rotation, world_translation = WORLD_FROM_BENCH
     to_world = world_rotation * rotation.inv()
+    offset = world_translation - to_world.apply(translation)
+    world_from_splat = Sim3(METRES_PER_UNIT, to_world.as_quat()[[3, 0, 1, 2]], offset)
     quats = (rotation * _facing(normals, rng)).as_quat()[:, [3, 0, 1, 2]]
     return SceneBundle(
         name="workbench",
-        splats=SplatScene(
+        splats=SplatScene.from_rgb(
             means=(scene_from_bench(points) / METRES_PER_UNIT).astype(np.float32),
             scales=(scales / METRES_PER_UNIT).astype(np.float32),
             quats_wxyz=quats.astype(np.float32),
             opacities=opacities.astype(np.float32),
-            rgb=np.clip(colours, 0.0, 1.0).astype(np.float32),
-            sh_rest=np.zeros((count, 0, 3), np.float32),
+            rgb=np.clip(colours, 0.0, 1.0),
             source="workbench",
         ),
         frame_id=SCENE_FRAME,
         up=rotation.apply([0.0, 0.0, 1.0]),
-        parent_frame=WORLD_FRAME,
-        scale=METRES_PER_UNIT,
-        rotation_wxyz=to_world.as_quat()[[3, 0, 1, 2]],
-        translation_m=world_translation - to_world.apply(translation),
-        residual_mm=0.0,
-        residual_deg=0.0,
+        registration=Registration(WORLD_FRAME, world_from_splat, residual_mm=0.0, residual_deg=0.0),
         viewpoints_m=np.round(scene_from_bench(viewpoints()), 4),
         material_names=MATERIALS,
         labels=labels,

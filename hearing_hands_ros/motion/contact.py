@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearing_hands_ros.motion.hands import HANDS, KEYPOINTS
+from hearing_hands_ros.motion.window import NANOSECONDS
 
-SECONDS = 1e-9  # of a nanosecond
 ASK_M = 0.03  # a keypoint that must be farther than this is not asked about; a fast one is seen twice before it touches
 
 
@@ -67,7 +67,7 @@ class Touch:
     """One touch as far as it is known.
 
     Attributes:
-        id: Counts up from 1 in one detector.
+        id: Counts up from the detector's `first_id`.
         hand: 0 left, 1 right.
         keypoint: The keypoint that went deepest.
         start_ns: When the surface was met, between frames.
@@ -101,7 +101,7 @@ class Touch:
     @property
     def slide_speed_mps(self) -> float:
         """Mean speed along the surface."""
-        return self.path_m / max((self.end_ns - self.start_ns) * SECONDS, 1e-3)
+        return self.path_m / max((self.end_ns - self.start_ns) / NANOSECONDS, 1e-3)
 
 
 @dataclass
@@ -116,7 +116,7 @@ class _HandState:
     answer_m: NDArray[np.float64] = field(default_factory=lambda: np.full(KEYPOINTS, np.inf))  # and what was said
     answer: SurfaceAnswer | None = None  # the newest, to the points whose row is not -1
     row_of: NDArray[np.int64] = field(default_factory=lambda: np.full(KEYPOINTS, -1))
-    resting: bool = False  # ended by `longest_s`, waiting to leave the surface
+    resting: bool = False  # on the surface without a touch, until it has left
 
     def answer_at(self, keypoint: int) -> tuple[SurfaceAnswer, int] | None:
         """What the surface said of a keypoint in this frame: the answer and the row in it; None if it was not asked."""
@@ -131,17 +131,15 @@ class ContactDetector:
     Args:
         surface: What is touched.
         settings: Thresholds.
+        first_id: Id of the first touch; the next ones count up from it.
     """
 
     surface: Surface
     settings: ContactSettings = field(default_factory=ContactSettings)
+    first_id: int = 1
 
     def __post_init__(self) -> None:
-        self._next_id = 1
-        self.clear()
-
-    def clear(self) -> None:
-        """Forget where the hands were; ids go on counting."""
+        self._next_id = self.first_id
         self._hands = [_HandState() for _ in HANDS]
 
     def update(self, stamp_ns: int, keypoints_m: NDArray[np.float64], valid: NDArray[np.bool_]) -> list[Touch]:
@@ -158,14 +156,14 @@ class ContactDetector:
         changed: list[Touch] = []
         for hand, state in enumerate(self._hands):
             if not valid[hand]:
-                if state.stamp_ns is not None and (stamp_ns - state.stamp_ns) * SECONDS > self.settings.lost_s:
+                if state.stamp_ns is not None and (stamp_ns - state.stamp_ns) / NANOSECONDS > self.settings.lost_s:
                     changed += self.lose(hand)  # it may come back anywhere: no speed is taken across the gap
                 continue
             changed += self._seen(hand, state, stamp_ns, self._distances(state, keypoints_m[hand]))
         return sorted(changed, key=lambda touch: touch.end_ns if touch.ended else touch.start_ns)
 
     def lose(self, hand: int) -> list[Touch]:
-        """Forget where one hand was (it jumped); return its touch, ended, if it had one."""
+        """Forget where one hand was (it jumped, or time did); return its touch, ended, if it had one."""
         touch = self._hands[hand].touch
         self._hands[hand] = _HandState()
         return [replace(touch, ended=True)] if touch is not None else []
@@ -197,11 +195,13 @@ class ContactDetector:
         before_ns, before = state.stamp_ns, state.distance_m
         if before is None or before_ns is None:
             speed = np.zeros_like(distance)
+            # It appears on the surface. Nobody saw it come down, and perhaps it never left: no touch begins.
+            state.resting = bool(distance[deepest] <= self.settings.release_m)
         else:
             # A far point's distance may be infinite; it has no speed yet.
             with np.errstate(invalid="ignore"):
                 step = before - distance
-            speed = np.where(np.isfinite(step), step, 0.0) / max((stamp_ns - before_ns) * SECONDS, 1e-6)
+            speed = np.where(np.isfinite(step), step, 0.0) / max((stamp_ns - before_ns) / NANOSECONDS, 1e-6)
         changed: list[Touch] = []
         if state.touch is not None:
             changed = self._continue(state, stamp_ns, distance, deepest)
@@ -231,7 +231,7 @@ class ContactDetector:
         if state.stamp_ns is not None and state.distance_m is not None and approach > 0.0:
             way = max(float(state.distance_m[deepest]), 0.0)
             if np.isfinite(way):
-                reach_ns = state.stamp_ns + int(way / approach / SECONDS)
+                reach_ns = state.stamp_ns + int(way / approach * NANOSECONDS)
                 start_ns = min(reach_ns, 2 * stamp_ns - state.stamp_ns)
         material = int(answers.material[row])
         state.anchor_m = np.asarray(answers.point_m[row], np.float64)
@@ -296,7 +296,7 @@ class ContactDetector:
             slides=path >= self.settings.slide_m and touch.slide_speed_mps >= self.settings.slide_speed_mps,
         )
         state.touch = touch
-        if (stamp_ns - touch.start_ns) * SECONDS < self.settings.longest_s:
+        if (stamp_ns - touch.start_ns) / NANOSECONDS < self.settings.longest_s:
             return []
         ended = replace(touch, ended=True)
         if not touch.slides:

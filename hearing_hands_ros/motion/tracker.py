@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hearing_hands_ros.motion.contact import SECONDS, ContactDetector, ContactSettings, Surface, Touch
+from hearing_hands_ros.motion.contact import ContactDetector, ContactSettings, Surface, Touch
 from hearing_hands_ros.motion.hands import HANDS, KEYPOINTS
 from hearing_hands_ros.motion.window import NANOSECONDS, HandFrames, HandWindow, frame_stamp_ns
 
@@ -48,6 +48,21 @@ class TrackedWindow:
     touches: tuple[Touch, ...]
 
 
+@dataclass(frozen=True)
+class TrackedFrame:
+    """What came of one frame.
+
+    Attributes:
+        valid: (2,) by hand; a hand that jumped or is not finite is not.
+        touches: Those that began or ended, in the order of time.
+        window: The window, if one is due: every stride, and at once when a touch begins or ends.
+    """
+
+    valid: NDArray[np.bool_]
+    touches: list[Touch]
+    window: TrackedWindow | None
+
+
 class SceneHandTracker:
     """Takes one frame of both hands at a time.
 
@@ -55,43 +70,48 @@ class SceneHandTracker:
         surface: What is touched.
         settings: Rates and limits.
         contact: Thresholds of touch.
+        first_id: Id of the first touch; the next ones count up from it.
     """
 
-    def __init__(self, surface: Surface, settings: TrackerSettings, contact: ContactSettings) -> None:
+    def __init__(
+        self, surface: Surface, settings: TrackerSettings, contact: ContactSettings, first_id: int = 1
+    ) -> None:
         self.settings = settings
         self.jumps = 0
-        self._detector = ContactDetector(surface, contact)
+        self._detector = ContactDetector(surface, contact, first_id)
         self._window = HandWindow(settings.frames, settings.rate_hz)
         self._ended: deque[Touch] = deque()
         self._last = np.full((len(HANDS), KEYPOINTS, 3), np.nan)
         self._last_ns = [0] * len(HANDS)
 
-    def clear(self) -> None:
-        """Forget all frames and touches: time jumped."""
-        self._detector.clear()
+    def finish(self) -> tuple[list[Touch], TrackedWindow | None]:
+        """End the touches that go on, then forget all frames and touches; ids go on counting.
+
+        Returns:
+            The touches that this has ended, and the window that holds them, if there are any.
+        """
+        ended = [touch for hand in range(len(HANDS)) for touch in self._detector.lose(hand)]
+        self._ended.extend(ended)
+        window = self.window() if ended else None
         self._window.clear()
         self._ended.clear()
         self._last[:] = np.nan
+        return ended, window
 
-    def push(
-        self, frame: int, keypoints_m: NDArray[np.float64], valid: NDArray[np.bool_]
-    ) -> tuple[list[Touch], TrackedWindow | None]:
+    def push(self, frame: int, keypoints_m: NDArray[np.float64], valid: NDArray[np.bool_]) -> TrackedFrame:
         """Take frame number `frame` of the grid.
 
         Args:
             frame: Number, larger than the last one's.
             keypoints_m: (2, 21, 3) in the scene frame.
             valid: (2,) by hand.
-
-        Returns:
-            The touches that began or ended, and a window if one is due: every stride, and at once when a touch ends.
         """
         stamp_ns = frame_stamp_ns(frame, self.settings.rate_hz)
         valid = valid & np.isfinite(keypoints_m).all(axis=(1, 2))
         changed: list[Touch] = []
         for hand in np.flatnonzero(valid):
             way = np.linalg.norm(keypoints_m[hand] - self._last[hand], axis=1)
-            seconds = (stamp_ns - self._last_ns[hand]) * SECONDS
+            seconds = (stamp_ns - self._last_ns[hand]) / NANOSECONDS
             if np.any(way > self.settings.max_speed_mps * seconds):  # false against NaN: the first frame is no jump
                 self.jumps += 1
                 valid[hand] = False
@@ -99,13 +119,12 @@ class SceneHandTracker:
             self._last[hand], self._last_ns[hand] = keypoints_m[hand], stamp_ns
         self._window.push(frame, keypoints_m, valid)
         changed += self._detector.update(stamp_ns, keypoints_m, valid)
-        ended = [touch for touch in changed if touch.ended]
-        self._ended.extend(ended)
+        self._ended.extend(touch for touch in changed if touch.ended)
         oldest_ns = stamp_ns - int(self.settings.window_s * NANOSECONDS)
         while self._ended and self._ended[0].end_ns < oldest_ns:
             self._ended.popleft()
-        due = bool(ended) or frame % self.settings.stride_frames == 0
-        return changed, self.window() if due else None
+        due = bool(changed) or frame % self.settings.stride_frames == 0
+        return TrackedFrame(valid, changed, self.window() if due else None)
 
     def window(self) -> TrackedWindow | None:
         """Return the newest window, or None before the first frame."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hearing_hands_ros.motion.hands import HANDS, KEYPOINTS
 
-NANOSECONDS = 1_000_000_000
+NANOSECONDS: Final = 1_000_000_000  # of a second
 
 
 def frame_stamp_ns(frame: int, rate_hz: int) -> int:
@@ -90,9 +91,13 @@ class HandWindow:
         self._keypoints[:] = np.nan
 
     def frames(self) -> HandFrames | None:
-        """Return the whole window, oldest first, or None before the first frame."""
+        """Return the window, oldest first, or None before the first frame.
+
+        It is shorter in the first seconds of simulated time: no frame stands before time 0.
+        """
         if self._newest is None:
             return None
         size = len(self._valid)
-        order = np.arange(self._newest - size + 1, self._newest + 1) % size
-        return HandFrames(self._newest - size + 1, self.rate_hz, self._keypoints[order], self._valid[order])
+        first = max(self._newest - size + 1, 0)
+        order = np.arange(first, self._newest + 1) % size
+        return HandFrames(first, self.rate_hz, self._keypoints[order], self._valid[order])

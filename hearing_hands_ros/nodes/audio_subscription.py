@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.clock import Clock, ClockType
+from rclpy.clock import Clock
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
+from hearing_hands_ros.ros.message_class import message_class
 from hearing_hands_ros.sound.capture.block import Block
 from hearing_hands_ros.sound.capture.families import DECODERS, DESCRIBED, TYPES, DescribedBytes
 
@@ -31,6 +31,7 @@ class AudioSubscription:
         info_topic: Where AudioInfo comes; empty for 'audio_info' beside the topic.
         sample_rate_hz: For bytes without AudioInfo; 0 for none.
         channels: Likewise.
+        clock: A steady one, that times the looks at who is there.
         heard: Called when sound waits to be read.
         refuse: Called with a text for each message that is no sound.
     """
@@ -43,6 +44,7 @@ class AudioSubscription:
         info_topic: str,
         sample_rate_hz: int,
         channels: int,
+        clock: Clock,
         heard: Callable[[], None],
         refuse: Callable[[str], None],
     ) -> None:
@@ -57,13 +59,13 @@ class AudioSubscription:
         self._blocks: list[Block] = []
         self._subscriptions: list[Any] = []
         self._made_for: tuple[Any, ...] = ()
-        self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._clock = clock
         self._timer: Any = None
 
     def open(self) -> None:  # noqa: D102  (as in capture.block.Source)
         if self._wanted_type != "auto":
             message_class(self._wanted_type)
-        self._timer = self._node.create_timer(LOOK_S, self._look, clock=self._steady)
+        self._timer = self._node.create_timer(LOOK_S, self._look, clock=self._clock)
         self._look()
 
     def read(self, now_ns: int) -> list[Block]:  # noqa: ARG002, D102
@@ -125,9 +127,10 @@ class AudioSubscription:
         def receive(message: Any) -> None:
             try:
                 block = decode(message)
-            except ValueError as error:
+            except Exception as error:  # noqa: BLE001  (whatever a message holds, the node stays up and says so)
                 who = ", ".join(self.publishers) or "an unknown node"
-                self._refuse(f"message on '{self._topic}' from {who} refused: {error}")
+                what = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+                self._refuse(f"message on '{self._topic}' from {who} refused: {what}")
                 return
             self.stamps = (
                 "header of the messages" if block.stamp_ns is not None else "arrival less duration (none sent)"
@@ -156,23 +159,3 @@ def quality(depth: int, *, best_effort: bool = False, latched: bool = False) -> 
         reliability=ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE,
         durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
     )
-
-
-def message_class(type_name: str) -> Any:
-    """Return the Python class of a message type such as 'foxglove_msgs/msg/RawAudio'.
-
-    Raises:
-        ValueError: It is not installed here, or another package of that name is.
-    """
-    package, _, name = type_name.split("/")
-    apt = f"sudo apt install ros-$ROS_DISTRO-{package.replace('_', '-')}, or source its workspace"
-    try:
-        module = importlib.import_module(f"{package}.msg")
-    except ImportError as error:
-        raise ValueError(f"microphone: wants {type_name}, found no package '{package}' here: {apt}") from error
-    if not hasattr(module, name):
-        raise ValueError(
-            f"microphone: wants {type_name}, found a package '{package}' without it: two packages have that name, "
-            "and the other one is installed here"
-        )
-    return getattr(module, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import rclpy
 import rclpy.logging
@@ -12,7 +13,8 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.task import Future
 
-from hearing_hands_ros.ros.bag_player import BagPlayer, RecordedBag
+from hearing_hands_ros.ros.bag_playback import BagPlayer, RecordedBag
+from hearing_hands_ros.ros.diagnostics import OK, WARN, Updater
 from hearing_hands_ros.ros.parameters import declare_parameters, parameter, read_parameters
 from hearing_hands_ros.ros.spin import SPIN_S, EventsExecutor
 
@@ -58,6 +60,10 @@ class BagPlayerNode(Node):
             topics=tuple(filter(None, self.settings.topics)),
             with_clock=self.settings.clock,
         )
+        self._state = WARN, "waiting for listeners"
+        self._diagnostics = Updater(self)
+        self._diagnostics.setHardwareID("hearing_hands_ros")
+        self._diagnostics.add("status", self._diagnose)
         self.done: Future[int] = Future()
         self._stop = Event()
         self._thread = Thread(target=self._run, name="bag_player", daemon=True)
@@ -69,6 +75,16 @@ class BagPlayerNode(Node):
         self._thread.join(timeout=5.0)
         if not self._thread.is_alive():
             self._bag.close()
+
+    def _diagnose(self, status: Any) -> Any:
+        report = self._player.report
+        status.add("bag", self.settings.bag)
+        status.add("rate", f"{self.settings.rate:g}")
+        status.add("published", report.published.total())
+        status.add("skipped", report.skipped.total())
+        status.add("latest_ms", f"{1e3 * max(report.late_s, default=0.0):.1f}")
+        status.summary(*self._state)
+        return status
 
     def _run(self) -> None:
         code = BROKEN
@@ -96,6 +112,7 @@ class BagPlayerNode(Node):
             )
         while not self._stop.is_set():
             self.get_logger().info(f"playing '{self.settings.bag}' at rate {self.settings.rate:g}")
+            self._state = OK, "playing"
             report = self._player.play(self._stop)
             self.get_logger().info(f"played {report.summary()}")
             if not self.settings.loop:

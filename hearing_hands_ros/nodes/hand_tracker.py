@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +15,9 @@ from numpy.typing import NDArray
 from rclpy.time import Time
 from scipy.spatial.transform import Rotation
 
-from hearing_hands_ros.motion.contact import ContactSettings
+from hearing_hands_ros.motion.contact import ContactSettings, Touch
 from hearing_hands_ros.motion.hands import HANDS, KEYPOINTS, end_effector_keypoints
-from hearing_hands_ros.motion.tracker import SceneHandTracker, TrackerSettings
+from hearing_hands_ros.motion.tracker import SceneHandTracker, TrackedWindow, TrackerSettings
 from hearing_hands_ros.motion.window import NANOSECONDS, frame_stamp_ns, last_frame_before
 from hearing_hands_ros.msg import ContactEvent, HandTrajectory
 from hearing_hands_ros.ros.diagnostics import ERROR, OK, WARN
@@ -33,6 +36,9 @@ from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.scene.surface import SplatSurface
 
 LATE_NS = NANOSECONDS // 4  # a frame taken later than this after its time is counted as late
+STEP_BACK_NS = NANOSECONDS // 10  # the clock may step back so far (NTP, a recording's jitter); more is a jump
+JUMP_NS = 2 * NANOSECONDS  # the clock may step ahead so far
+STANDS_S = 1.0  # a clock that has not moved for so long of wall time stands
 
 
 @dataclass(frozen=True)
@@ -50,9 +56,9 @@ class HandTrackerParameters(CommonParameters):
         0.15, "From the end-effector's origin to its fingertips, m.", low=0.01, high=2.0
     )
     gripper_opening_m: float = parameter(0.0, "Between its fingertips, m; 0 is a probe.", low=0.0, high=1.0)
-    rate_hz: int = parameter(30, "Frames per second.", low=1, high=240)
+    rate_hz: int = parameter(30, "Frames per second; models are made for 30, leave it there.", low=1, high=240)
     window_s: float = parameter(4.0, "Length of a published window, s.", low=0.5, high=30.0)
-    stride_s: float = parameter(0.5, "Time between two windows while no touch ends, s.", low=0.03, high=30.0)
+    stride_s: float = parameter(0.5, "Time between two windows while no touch begins or ends, s.", low=0.03, high=30.0)
     tf_wait_s: float = parameter(0.1, "How long a frame waits for TF before it is invalid, s.", low=0.0, high=2.0)
     touch_m: float = parameter(0.004, "A keypoint nearer to the surface than this touches, m.", low=0.0005, high=0.1)
     release_m: float = parameter(0.008, "A touch ends beyond this distance, m; more than touch_m.", low=0.001, high=0.2)
@@ -85,7 +91,7 @@ class HandTracker(ManagedNode):
         self.p = read_parameters(self, HandTrackerParameters)
         if not self.p.scene:
             raise ValueError("hand_tracker: parameter 'scene' wants the folder of a scene bundle, got an empty string")
-        self._bundle = SceneBundle.load(self.p.scene)
+        self._bundle = SceneBundle.load(Path(self.p.scene).expanduser())
         self._frames_of_hand = {
             hand: frames for hand, name in enumerate(HANDS) if (frames := self._frames(name)) is not None
         }
@@ -99,16 +105,18 @@ class HandTracker(ManagedNode):
             SplatSurface(self._bundle),
             TrackerSettings(self.p.rate_hz, self.p.window_s, self.p.stride_s, self.p.max_speed_mps),
             ContactSettings(self.p.touch_m, self.p.release_m, slide_m=self.p.slide_m, longest_s=self.p.longest_touch_s),
+            # Microseconds: no id comes again when the node is started anew, and all are exact as doubles for decades.
+            first_id=time.time_ns() // 1000,
         )
         self._counts: Counter[str] = Counter()
         self._why: dict[int, str] = {}
         self._last_valid_ns: dict[int, int] = {}
         self._next_frame: int | None = None
         self._now_ns = 0
-        if self._listener is None:
-            self._listener = TransformListener(self._buffer, self)
+        self._clock_ns, self._clock_moved_s = 0, 0.0
         if self.p.publish_scene_transform:
             self._static.sendTransform(self._scene_transform())
+        self._listener = TransformListener(self._buffer, self)
         self.get_logger().info(
             f"scene '{self._bundle.name}' in frame '{self._bundle.frame_id}', "
             f"following {', '.join(HANDS[hand] for hand in self._frames_of_hand)}"
@@ -125,7 +133,11 @@ class HandTracker(ManagedNode):
         self._restart()
 
     def cleanup(self) -> None:
-        """Let go of the scene."""
+        """Cease to listen to TF, let go of the scene."""
+        if self._listener is not None:
+            self._listener.unregister()
+            self._listener = None
+        self._buffer.clear()
         del self._bundle, self._tracker
 
     def status(self, status: Any) -> tuple[bytes, str]:
@@ -135,12 +147,17 @@ class HandTracker(ManagedNode):
         status.add("hand_jumps", self._tracker.jumps)
         lost = []
         for hand in self._frames_of_hand:
-            since = (self._now_ns - self._last_valid_ns.get(hand, 0)) / NANOSECONDS
-            status.add(f"{HANDS[hand]}_hand", "followed" if since < 1.0 else self._why.get(hand, "no TF yet"))
-            if since >= 1.0:
-                lost.append(f"{HANDS[hand]} hand not followed: {self._why.get(hand, 'no TF yet')}")
+            valid_ns = self._last_valid_ns.get(hand)
+            if valid_ns is not None and self._now_ns - valid_ns < NANOSECONDS:
+                status.add(f"{HANDS[hand]}_hand", "followed")
+            else:
+                why = self._why.get(hand, "no TF yet")
+                status.add(f"{HANDS[hand]}_hand", why)
+                lost.append(f"{HANDS[hand]} hand not followed: {why}")
+        if self._clock_stands(self.get_clock().now().nanoseconds):
+            return WARN, "the clock stands"
         if self._counts["frames"] == 0:
-            return WARN, "no frame yet: the clock stands" if self._now_ns == 0 else "no frame yet"
+            return WARN, "no frame yet"
         if lost:
             return ERROR, "; ".join(lost)
         return OK, "following"
@@ -151,11 +168,14 @@ class HandTracker(ManagedNode):
         frames = [frame for frame in getattr(self.p, f"{name}_keypoint_frames") if frame]
         if end_effector:
             return [end_effector]
-        if len(frames) == 1 and "{index" in frames[0]:
-            return [frames[0].format(index=index) for index in range(KEYPOINTS)]
-        if frames and len(frames) != KEYPOINTS:
-            wanted = f"'{name}_keypoint_frames' wants {KEYPOINTS} names or one with {{index}}"
-            raise ValueError(f"hand_tracker: {wanted}, got {len(frames)}")
+        wanted = f"hand_tracker: '{name}_keypoint_frames' wants {KEYPOINTS} names or one with {{index}}"
+        if len(frames) == 1 and "{" in frames[0]:
+            try:
+                frames = [frames[0].format(index=index) for index in range(KEYPOINTS)]
+            except (LookupError, AttributeError, ValueError) as error:
+                raise ValueError(f"{wanted}, got '{frames[0]}': {type(error).__name__}: {error}") from error
+        if frames and len(set(frames)) != KEYPOINTS:
+            raise ValueError(f"{wanted}, all different, got {len(set(frames))}: {', '.join(frames[:3])}")
         return frames or None
 
     def _scene_transform(self) -> TransformStamped:
@@ -169,23 +189,33 @@ class HandTracker(ManagedNode):
         return transform
 
     def _restart(self) -> None:
-        self._tracker.clear()
+        """End the touches that go on, and begin afresh with the next frame."""
+        ended, window = self._tracker.finish()
+        if self.context.ok():  # else the process is being stopped, and nobody can be told
+            self._tell(ended, window)
         self._next_frame = None
+        self._now_ns = 0
+        self._last_valid_ns.clear()
+        self._why.clear()
+
+    def _clock_stands(self, now_ns: int) -> bool:
+        """Whether the clock has not begun, or has not moved for a while of wall time."""
+        wall_s = time.monotonic()
+        if now_ns != self._clock_ns:
+            self._clock_ns, self._clock_moved_s = now_ns, wall_s
+        return now_ns == 0 or wall_s - self._clock_moved_s > STANDS_S
 
     def _tick(self) -> None:
         """Take every frame whose time has come and whose TF is there or will not come any more."""
         now_ns = self.get_clock().now().nanoseconds
-        if now_ns == 0:
-            return  # simulated time has not begun
-        if now_ns < self._now_ns or now_ns > self._now_ns + 2 * NANOSECONDS:
-            if self._now_ns:
-                self._counts["clock_jumps"] += 1
-                self.get_logger().warning(
-                    f"the clock went from {self._now_ns / 1e9:.3f} to {now_ns / 1e9:.3f} s: starting afresh"
-                )
+        if self._clock_stands(now_ns):
+            return
+        if self._now_ns and not -STEP_BACK_NS <= now_ns - self._now_ns <= JUMP_NS:
+            self._counts["clock_jumps"] += 1
+            before_s, now_s = self._now_ns / NANOSECONDS, now_ns / NANOSECONDS
+            self.get_logger().warning(f"the clock went from {before_s:.3f} to {now_s:.3f} s: starting afresh")
             self._restart()
-            self._last_valid_ns.clear()
-        self._now_ns = now_ns
+        now_ns = self._now_ns = max(now_ns, self._now_ns)
         newest = last_frame_before(now_ns, self.p.rate_hz)
         if self._next_frame is None:
             self._next_frame = newest
@@ -203,10 +233,10 @@ class HandTracker(ManagedNode):
         """Keypoints and validity at one time, or None to wait for TF that is still to come."""
         keypoints = np.full((len(HANDS), KEYPOINTS, 3), np.nan)
         valid = np.zeros(len(HANDS), np.bool_)
-        time = Time(nanoseconds=stamp_ns, clock_type=self.get_clock().clock_type)
+        moment = Time(nanoseconds=stamp_ns, clock_type=self.get_clock().clock_type)
         for hand, frames in self._frames_of_hand.items():
             try:
-                poses = [self._buffer.lookup_transform(self._bundle.frame_id, f, time).transform for f in frames]
+                poses = [self._buffer.lookup_transform(self._bundle.frame_id, f, moment).transform for f in frames]
             except ExtrapolationException as error:
                 if not late:
                     return None
@@ -223,11 +253,18 @@ class HandTracker(ManagedNode):
         return keypoints, valid
 
     def _take(self, frame: int, keypoints: NDArray[np.float64], valid: NDArray[np.bool_]) -> None:
-        touches, window = self._tracker.push(frame, keypoints, valid)
+        tracked = self._tracker.push(frame, keypoints, valid)
         self._counts["frames"] += 1
-        self._counts["invalid_frames"] += sum(not valid[hand] for hand in self._frames_of_hand)
-        for hand in np.flatnonzero(valid):
-            self._last_valid_ns[int(hand)] = frame_stamp_ns(frame, self.p.rate_hz)
+        for hand in self._frames_of_hand:
+            if tracked.valid[hand]:
+                self._last_valid_ns[hand] = frame_stamp_ns(frame, self.p.rate_hz)
+                continue
+            self._counts["invalid_frames"] += 1
+            if valid[hand]:
+                self._why[hand] = f"keypoints jump, faster than {self.p.max_speed_mps:g} m/s, or are not finite"
+        self._tell(tracked.touches, tracked.window)
+
+    def _tell(self, touches: Sequence[Touch], window: TrackedWindow | None) -> None:
         for touch in touches:
             self._counts["touches"] += touch.ended
             self._contacts.publish(contact_event(touch, self._bundle.frame_id, self._bundle.material_names))

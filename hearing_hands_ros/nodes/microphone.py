@@ -7,8 +7,7 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from rclpy.clock import Clock, ClockType
-
+from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.msg import Audio
 from hearing_hands_ros.nodes.audio_subscription import DEPTH, AudioSubscription, quality
 from hearing_hands_ros.ros.diagnostics import ERROR, OK, WARN
@@ -75,8 +74,7 @@ class Microphone(ManagedNode):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("microphone", **kwargs)
-        self._monotonic = Clock(clock_type=ClockType.STEADY_TIME)
-        self._audio: Any = None
+        self._audio = self.create_lifecycle_publisher(Audio, "heard/audio", quality(DEPTH))
         self._timers_: list[Any] = []
         self._logged: dict[tuple[str, ...], float] = {}
         self._faults: tuple[str, ...] = ("waiting",)
@@ -89,7 +87,6 @@ class Microphone(ManagedNode):
     def configure(self) -> None:  # noqa: D102
         self._wanted: MicrophoneParameters = read_parameters(self, MicrophoneParameters)
         self._source = self._make_source(self._wanted)
-        self._audio = self.create_lifecycle_publisher(Audio, "heard/audio", quality(DEPTH))
 
     def activate(self) -> None:  # noqa: D102
         wanted = self._wanted
@@ -102,14 +99,14 @@ class Microphone(ManagedNode):
                 wanted.clock_tolerance_s,
                 wanted.warn_hold_s,
             ),
-            self._steady_s(),
+            time.monotonic(),
         )
         self._faults, self._reopen_at_s, self._lost = ("waiting",), None, False
         self._source.open()
         self._timers_ = [
             # A topic's callback calls `_listen` itself.
-            self.create_timer(1.0 if wanted.source == "topic" else wanted.block_s, self._listen, clock=self._monotonic),
-            self.create_timer(WATCH_S, self._watch, clock=self._monotonic),
+            self.create_timer(1.0 if wanted.source == "topic" else wanted.block_s, self._listen, clock=self._steady),
+            self.create_timer(WATCH_S, self._watch, clock=self._steady),
         ]
 
     def deactivate(self) -> None:  # noqa: D102
@@ -120,9 +117,6 @@ class Microphone(ManagedNode):
 
     def cleanup(self) -> None:  # noqa: D102
         self._source.close()
-        if self._audio is not None:
-            self.destroy_publisher(self._audio)
-            self._audio = None
 
     # Callbacks.
 
@@ -133,20 +127,20 @@ class Microphone(ManagedNode):
         now_ns = self.get_clock().now().nanoseconds
         try:
             blocks = self._source.read(now_ns)
-        except OSError as error:
-            self._lose(str(error))
+        except Exception as error:  # noqa: BLE001  (a driver or a file may fail in any way; it is opened anew)
+            self._lose(str(error) if isinstance(error, OSError) else f"microphone: {type(error).__name__}: {error}")
             return
         if blocks and self._lost:
             self._lost = False
-            self._monitor.reopened(self._steady_s())
-        now_s = self._steady_s()
+            self._monitor.reopened(time.monotonic())
+        now_s = time.monotonic()
         for block in blocks:
             for ready in self._monitor.hear(block, now_ns, now_s):
                 self._publish(ready)
 
     def _watch(self) -> None:
         """Try a lost source again, and log changes of state."""
-        now_s = self._steady_s()
+        now_s = time.monotonic()
         if self._reopen_at_s is not None and now_s >= self._reopen_at_s:
             try:
                 self._source.open()
@@ -165,10 +159,10 @@ class Microphone(ManagedNode):
         self._lost = True
         self._source.close()
         self._source.trouble = f"{reason} (trying again every {self._wanted.retry_s:g} s)"
-        self._reopen_at_s = self._steady_s() + self._wanted.retry_s
+        self._reopen_at_s = time.monotonic() + self._wanted.retry_s
 
     def _refuse(self, reason: str) -> None:
-        self._monitor.refuse(reason, self._steady_s())
+        self._monitor.refuse(reason, time.monotonic())
 
     # Out.
 
@@ -177,7 +171,7 @@ class Microphone(ManagedNode):
         message = Audio()  # type: ignore[no-untyped-call]
         message.sample_rate_hz, message.channels = block.sample_rate_hz, block.channels
         message.first_sample = block.first_frame
-        message.header.stamp.sec, message.header.stamp.nanosec = divmod(block.stamp_ns, 1_000_000_000)
+        message.header.stamp.sec, message.header.stamp.nanosec = divmod(block.stamp_ns, NANOSECONDS)
         message.header.frame_id = block.frame_id or self._wanted.frame_id
         message.data = array.array("f", block.data.tobytes())
         if block.lost is not None:
@@ -198,7 +192,7 @@ class Microphone(ManagedNode):
         return LEVELS[health.level], health.text
 
     def _health(self) -> Health:
-        return self._monitor.health(self._steady_s(), self._source.trouble or self._rivals, ended=self._source.ended)
+        return self._monitor.health(time.monotonic(), self._source.trouble or self._rivals, ended=self._source.ended)
 
     def _log(self, health: Health, now_s: float) -> None:
         """One line at each change of state; the same state not again within `SAME_LINE_S`."""
@@ -231,6 +225,7 @@ class Microphone(ManagedNode):
                 wanted.info_topic,
                 wanted.sample_rate_hz,
                 wanted.channels,
+                self._steady,
                 self._listen,
                 self._refuse,
             )
@@ -241,10 +236,6 @@ class Microphone(ManagedNode):
             wanted.block_s,
             lambda: int(self.get_clock().now().nanoseconds),
         )
-
-    @staticmethod
-    def _steady_s() -> float:
-        return time.monotonic()
 
 
 def main(args: list[str] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter, deque
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,8 @@ import numpy as np
 
 from hearing_hands_ros.compare.calibration import Calibration
 from hearing_hands_ros.compare.collection import CalibrationCollection
-from hearing_hands_ros.compare.comparator import Comparator, ComparatorSettings, Comparison
-from hearing_hands_ros.compare.judge import TouchJudge
+from hearing_hands_ros.compare.comparator import Comparator, ComparatorSettings, Comparison, frame_times_ns
+from hearing_hands_ros.compare.judge import Judgement, TouchJudge
 from hearing_hands_ros.compare.materials import MaterialModel
 from hearing_hands_ros.compare.verdict import Verdict
 from hearing_hands_ros.motion.window import NANOSECONDS
@@ -27,7 +28,9 @@ from hearing_hands_ros.ros.spin import spin
 from hearing_hands_ros.srv import Calibrate
 
 POLL_HZ = 40.0
-STALE_S = 1.0
+STALE_S = 1.5  # sound or hands older than this are missing
+SILENT_S = 3.0  # exact zeros for longer than this are no sound
+AHEAD_S = 1.0  # a stamp farther ahead than this is from before the clock jumped, or from another clock
 AUDIO_DEPTH = 50
 
 
@@ -38,7 +41,9 @@ class SoundComparatorParameters(CommonParameters):
     bank: str = parameter(
         "", "Folder of recorded touches (bank.yaml): tells materials apart; empty: spectrograms only."
     )
-    calibration: str = parameter("", "Scores of normal touches (YAML); empty: calibration.yaml in the bank's folder.")
+    calibration: str = parameter(
+        "", "Scores of normal touches (YAML); empty: calibration.yaml of the bank, if it has one."
+    )
     calibration_folder: str = parameter("~/.ros/hearing_hands_ros", "Where the service `calibrate` saves its results.")
     alpha: float = parameter(
         0.05, "Rate of false alarms: share of normal touches called DIFFERENT.", low=0.0001, high=0.5
@@ -69,11 +74,13 @@ class SoundComparator(ManagedNode):
     def configure(self) -> None:
         """Load the bank and the calibration."""
         self.p = read_parameters(self, SoundComparatorParameters)
-        materials, path = None, self.p.calibration
+        materials, path = None, Path(self.p.calibration).expanduser() if self.p.calibration else None
         if self.p.bank:
-            materials = MaterialModel.fit(ExampleBank.load(Path(self.p.bank).expanduser()))
-            path = path or str(Path(self.p.bank) / "calibration.yaml")
-        calibration = Calibration.load(Path(path).expanduser()) if path else None
+            bank = Path(self.p.bank).expanduser()
+            materials = MaterialModel.fit(ExampleBank.load(bank))
+            if path is None and (bank / "calibration.yaml").is_file():
+                path = bank / "calibration.yaml"
+        calibration = Calibration.load(path) if path else None
         self._comparator = Comparator(
             TouchJudge(materials, calibration, self.p.alpha, self.p.search_s),
             ComparatorSettings(
@@ -89,9 +96,8 @@ class SoundComparator(ManagedNode):
         self._counts: Counter[str] = Counter()
         self._lags: deque[float] = deque(maxlen=50)
         self._latencies: deque[float] = deque(maxlen=200)
-        self._last_hands_ns = 0
+        self._unpredicted = 0  # touches in a row
         self._last_error = ""
-        self._now_ns = 0
         self._frame_id = ""
         self._collection: CalibrationCollection | None = None
         self.get_logger().info(
@@ -101,6 +107,7 @@ class SoundComparator(ManagedNode):
 
     def activate(self) -> None:
         """Begin to compare."""
+        self._now_ns, self._ticked_s = 0, time.monotonic()
         self._inputs = [
             self.create_subscription(Audio, "heard/audio", self._on_audio, AUDIO_DEPTH),
             self.create_subscription(HandTrajectory, "hands", self._on_hands, 10),
@@ -114,7 +121,6 @@ class SoundComparator(ManagedNode):
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
         self._inputs = []
-        self._comparator.clear()
 
     def cleanup(self) -> None:
         """Let go of bank and calibration."""
@@ -130,44 +136,71 @@ class SoundComparator(ManagedNode):
             status.add("lag_median_s", f"{np.median(self._lags):.4f}")
         if self._latencies:
             status.add("latency_p95_s", f"{np.percentile(self._latencies, 95):.3f}")
+        calibrating = "" if self._collection is None else f"; {self._collection}"
         if self._last_error:
             error, self._last_error = self._last_error, ""
-            return ERROR, error
-        calibration = self._comparator.judge.calibration
-        if calibration is None:
-            return WARN, "UNKNOWN: not calibrated"
-        until_ns = self._comparator.heard_until_ns
-        if until_ns is None or self._now_ns - until_ns > STALE_S * NANOSECONDS:
-            return WARN, "UNKNOWN: no sound from the microphone"
-        if self._now_ns - self._last_hands_ns > STALE_S * NANOSECONDS:
-            return WARN, "UNKNOWN: no hands from the tracker"
-        return OK, "comparing"
+            return ERROR, error + calibrating
+        if missing := self._missing():
+            return WARN, f"UNKNOWN: {missing}{calibrating}"
+        return OK, f"comparing{calibrating}"
+
+    def _missing(self) -> str:
+        """What verdicts cannot be given without; empty if nothing is missing."""
+        comparator = self._comparator
+        if comparator.judge.calibration is None:
+            return "not calibrated"
+        if time.monotonic() - self._ticked_s > STALE_S:
+            return "the clock stands"
+        if self._is_stale(comparator.heard_until_ns):
+            return "no sound from the microphone"
+        if not comparator.hears_something(SILENT_S):
+            return "nothing but zeros or lost samples from the microphone"
+        if self._is_stale(comparator.hands_until_ns):
+            return "no hands from the tracker"
+        if self._is_stale(comparator.followed_until_ns):
+            return "the tracker follows no hand"
+        if self._unpredicted:
+            return f"no predictions from the generator for the last {self._unpredicted} touches"
+        return ""
+
+    def _is_stale(self, until_ns: int | None) -> bool:
+        return until_ns is None or self._now_ns - until_ns > STALE_S * NANOSECONDS
 
     def _on_audio(self, message: Audio) -> None:
         try:
             samples, lost = read_audio(message)
+            stamp_ns, rate_hz = stamp_to_ns(message.header.stamp), int(message.sample_rate_hz)
+            self._check_time("Audio", stamp_ns)
+            self._comparator.hear(stamp_ns, samples, rate_hz, lost)
         except ValueError as error:
             self._refuse(error)
-            return
-        self._comparator.hear(stamp_to_ns(message.header.stamp), samples, int(message.sample_rate_hz), lost)
 
     def _on_hands(self, message: HandTrajectory) -> None:
         try:
             motion, going_on = read_hands(message)
+            ends_ns = [contact.end_ns for contact in (*motion.contacts, *going_on)]
+            self._check_time("HandTrajectory", frame_times_ns(motion)[-1], *ends_ns)
+            self._comparator.see(motion, going_on)
         except ValueError as error:
             self._refuse(error)
             return
         self._frame_id = message.header.frame_id
-        self._comparator.see(motion, going_on)
-        self._last_hands_ns = self.get_clock().now().nanoseconds
 
     def _on_predicted(self, message: SoundPrediction) -> None:
         try:
             prediction = read_prediction(message, self._comparator.judge.sequence)
+            self._check_time("SoundPrediction", prediction.start_ns, *(c.end_ns for c in prediction.contacts))
+            self._comparator.expect(prediction, int(message.id))
         except ValueError as error:
             self._refuse(error)
             return
-        self._comparator.expect(prediction, int(message.id))
+        self._unpredicted = 0
+
+    def _check_time(self, who: str, *stamps_ns: int) -> None:
+        """Refuse what has not happened yet."""
+        ahead_s = (max(stamps_ns) - self.get_clock().now().nanoseconds) / NANOSECONDS
+        if self._now_ns and ahead_s > AHEAD_S:  # before the first tick nothing is kept anyway
+            raise ValueError(f"{who}: wants a time at most {AHEAD_S:g} s ahead of the clock, got {ahead_s:.1f} s")
 
     def _refuse(self, error: ValueError) -> None:
         self._counts["refused"] += 1
@@ -180,8 +213,9 @@ class SoundComparator(ManagedNode):
         if now_ns < self._now_ns:
             self._counts["clock_jumps"] += 1
             self.get_logger().warning("the clock went back: starting afresh")
-            self._comparator.clear()
-        self._now_ns = now_ns
+        if now_ns < self._now_ns or self._now_ns == 0:
+            self._comparator.clear(now_ns)
+        self._now_ns, self._ticked_s = now_ns, time.monotonic()
         for comparison in self._comparator.poll(now_ns):
             self._publish(comparison)
 
@@ -199,8 +233,10 @@ class SoundComparator(ManagedNode):
             self.get_logger().warning(f"UNKNOWN: {judgement.reason}", throttle_duration_sec=2.0)
         elif judgement.verdict != Verdict.NORMAL:
             self.get_logger().info(f"{judgement.verdict.name}: {judgement.reason}")
-        if self._collection is not None and comparison.contact is not None:
-            self._collect(self._collection, comparison)
+        if comparison.contact is not None:
+            self._unpredicted = 0 if comparison.prediction_id else self._unpredicted + 1
+            if self._collection is not None:
+                self._collect(self._collection, judgement)
 
     # Calibration.
 
@@ -214,15 +250,17 @@ class SoundComparator(ManagedNode):
             response.accepted, response.message = stopped, "stopped" if stopped else "calibrate: nothing was running"
             return response
         try:
-            self._collection = CalibrationCollection(int(request.touches), request.name)
+            self._collection = CalibrationCollection(int(request.touches), self.p.alpha, request.name)
         except ValueError as error:
             response.message = str(error)
             return response
         response.accepted, response.message = True, f"the next {request.touches} touches that are heard count as normal"
         return response
 
-    def _collect(self, collection: CalibrationCollection, comparison: Comparison) -> None:
-        if not collection.add(comparison.judgement.touch):
+    def _collect(self, collection: CalibrationCollection, judgement: Judgement) -> None:
+        if not collection.add(judgement.touch):
+            self.get_logger().warning(f"{collection}, left one out: {judgement.reason}")
+        if not collection.is_complete:
             return
         self._collection = None
         try:

@@ -7,6 +7,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from hearing_hands_ros.predictors.candidates import contact_of, cut, find_touche
 from hearing_hands_ros.predictors.protocol import HandMotion, Prediction
 from hearing_hands_ros.predictors.registry import load_predictor
 from hearing_hands_ros.ros.diagnostics import ERROR, OK, WARN
-from hearing_hands_ros.ros.hand_messages import contact_event, stamp_to_ns
+from hearing_hands_ros.ros.hand_messages import contact_event
 from hearing_hands_ros.ros.managed_node import ManagedNode
 from hearing_hands_ros.ros.parameters import CommonParameters, parameter, read_parameters
 from hearing_hands_ros.ros.predict_sound_server import PredictSoundServer
@@ -28,6 +29,7 @@ from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.scene.surface import SplatSurface
 
 REMEMBERED_TOUCHES = 1000
+HANDS_WAIT_S = 1.0  # the tracker sends a window twice a second
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,19 @@ class SoundGeneratorParameters(CommonParameters):
     queue: int = parameter(
         8, "Touches that may wait for prediction; beyond that the oldest is dropped.", low=1, high=1000
     )
+    goals: int = parameter(
+        4, "Goals of predict_sound at a time, one worked on and the others waiting; more are rejected.", low=1, high=100
+    )
+    touch_m: float = parameter(
+        0.004, "Candidates: a keypoint nearer to the surface than this touches, m.", low=0.0005, high=0.1
+    )
+    release_m: float = parameter(
+        0.008, "Candidates: a touch ends beyond this distance, m; more than touch_m.", low=0.001, high=0.2
+    )
+    slide_m: float = parameter(
+        0.03, "Candidates: a touch that moved farther than this along the surface slides, m.", low=0.005, high=1.0
+    )
+    longest_touch_s: float = parameter(3.0, "Candidates: a touch is ended after this time, s.", low=0.2, high=20.0)
 
 
 class SoundGenerator(ManagedNode):
@@ -54,10 +69,10 @@ class SoundGenerator(ManagedNode):
         self._predicted = self.create_lifecycle_publisher(SoundPrediction, "predicted", 10)
         self._spectrogram = self.create_lifecycle_publisher(MelSpectrogram, "predicted/spectrogram", 10)
         self._audio = self.create_lifecycle_publisher(Audio, "predicted/audio", 10)
-        self._server = PredictSoundServer(self, self._submit_goal, self._predict_candidates)
+        self._server = PredictSoundServer(self, self._submit, self._predict_candidates, lambda: self.p.goals)
         self._hands: Any = None
         self._worker: ThreadPoolExecutor | None = None
-        self._next_id = 1
+        self._next_id = time.time_ns()  # never one that this node gave away before it was started again
 
     def configure(self) -> None:
         """Load the model and the scene."""
@@ -69,6 +84,9 @@ class SoundGenerator(ManagedNode):
         if self.p.scene:
             self._bundle = SceneBundle.load(self.p.scene)
             self._surface = SplatSurface(self._bundle)
+        self._contact_settings = ContactSettings(
+            self.p.touch_m, self.p.release_m, slide_m=self.p.slide_m, longest_s=self.p.longest_touch_s
+        )
         self._counts: Counter[str] = Counter()
         self._latencies: deque[float] = deque(maxlen=200)
         self._last_error = ""
@@ -78,17 +96,21 @@ class SoundGenerator(ManagedNode):
 
     def activate(self) -> None:
         """Begin to predict."""
+        self._active_s = self._heard_s = time.monotonic()
+        self._since_ns: int | None = None
+        self._newest_ns = 0
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="predict")
         self._hands = self.create_subscription(HandTrajectory, "hands", self._on_hands, 10)
 
     def deactivate(self) -> None:
-        """Cease to predict; what is being worked on is finished first."""
+        """Cease to predict; the touch or batch that is being worked on is finished first, what waits is not begun."""
         if self._hands is not None:
             self.destroy_subscription(self._hands)
             self._hands = None
-        if self._worker is not None:
-            self._worker.shutdown(wait=True, cancel_futures=True)
-            self._worker = None
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.shutdown(wait=True, cancel_futures=True)
+            self._server.end_all("the node was deactivated")
 
     def cleanup(self) -> None:
         """Let go of the model."""
@@ -98,8 +120,9 @@ class SoundGenerator(ManagedNode):
         """Say how many predictions were made, how late, and what failed last."""
         status.add("predictor", self._predictor.name)
         status.add("model", self._predictor.model)
-        for name in ("windows", "predictions", "refused_windows", "failed", "dropped", "goals"):
+        for name in ("windows", "predictions", "refused_windows", "failed", "dropped", "clock_jumps"):
             status.add(name, self._counts[name])
+        status.add("goals", self._server.goals)
         if self._latencies:
             p50, p95 = np.percentile(self._latencies, [50, 95])
             status.add("latency_p50_s", f"{p50:.3f}")
@@ -107,8 +130,11 @@ class SoundGenerator(ManagedNode):
         if self._last_error:
             error, self._last_error = self._last_error, ""
             return ERROR, error
+        silent_s = time.monotonic() - self._heard_s
+        if silent_s > HANDS_WAIT_S:
+            return WARN, f"no hands from the tracker for {silent_s:.0f} s"
         if not self._counts["windows"]:
-            return WARN, "no hands yet"
+            return WARN, "waiting for the first hands"
         return OK, "predicting"
 
     # The live graph.
@@ -116,26 +142,47 @@ class SoundGenerator(ManagedNode):
     def _on_hands(self, message: HandTrajectory) -> None:
         """Queue one prediction for every touch that has ended and was not predicted yet."""
         self._counts["windows"] += 1
+        self._heard_s = time.monotonic()
         try:
             motion = read_hand_motion(message)
-        except ValueError as error:
+        except Exception as error:  # noqa: BLE001  (whatever a message holds, the node stays up and says so)
             self._counts["refused_windows"] += 1
-            self._fail(str(error))
+            self._fail(_text(error))
             return
-        for event in message.contacts:
-            key = (int(event.id), stamp_to_ns(event.header.stamp))
-            if event.phase != ContactEvent.ENDED or key in self._seen:
+        since_ns = self._since(motion)
+        if since_ns is None:
+            return
+        for event, touch in zip(message.contacts, motion.contacts, strict=True):
+            key = touch.contact_id, touch.start_ns
+            if event.phase != ContactEvent.ENDED or touch.end_ns <= since_ns or key in self._seen:
                 continue
             self._seen.append(key)
             # Later touches are other predictions; earlier ones may still ring into this one.
-            start_ns = stamp_to_ns(event.header.stamp)
-            events = [other for other in message.contacts if stamp_to_ns(other.header.stamp) < start_ns]
-            contacts = [contact for contact in motion.contacts if contact.start_ns < start_ns]
-            this = motion.contacts[list(message.contacts).index(event)]
-            self._queue(replace(motion, contacts=(*contacts, this)), [*events, event])
+            before = [other.start_ns < touch.start_ns for other in motion.contacts]
+            contacts = (*compress(motion.contacts, before), touch)
+            self._queue(replace(motion, contacts=contacts), [*compress(message.contacts, before), event])
+
+    def _since(self, motion: HandMotion) -> int | None:
+        """Return the time after which touches that end are ours to predict; None while the clock stands at zero.
+
+        Touches that ended before the node was activated were predicted by then, or came too late. Simulated time may
+        reach the node some time after its activation, so the moment is reckoned back from the first window.
+        """
+        now_ns = self.get_clock().now().nanoseconds
+        if not now_ns:
+            return None
+        if self._since_ns is None:
+            self._since_ns = now_ns - round((time.monotonic() - self._active_s) * NANOSECONDS)
+        end_ns = motion.start_ns + round(motion.duration_s * NANOSECONDS)
+        if end_ns < self._newest_ns - NANOSECONDS:
+            self.get_logger().warning("the time of the hands went back: starting afresh")
+            self._counts["clock_jumps"] += 1
+            self._seen.clear()
+            self._since_ns = 0
+        self._newest_ns = end_ns
+        return self._since_ns
 
     def _queue(self, motion: HandMotion, events: list[ContactEvent]) -> None:
-        assert self._worker is not None  # noqa: S101  (active)
         while self._waiting and self._waiting[0].done():
             self._waiting.popleft()
         # The first in the line may be running; only one that is not can be dropped.
@@ -144,20 +191,32 @@ class SoundGenerator(ManagedNode):
             if oldest.cancel():
                 self._counts["dropped"] += 1
                 self._fail(f"sound_generator: {self.p.queue} touches are waiting, dropped the oldest")
-        self._waiting.append(self._worker.submit(self._predict_touch, motion, events))
+        future = self._submit(self._predict_touch, motion, events)
+        if future is not None:
+            self._waiting.append(future)
+
+    def _submit(self, work: Callable[..., None], *arguments: Any) -> Future[None] | None:
+        """Put work at the end of the worker thread's queue; None when the node is not active."""
+        worker = self._worker
+        if worker is None:
+            return None
+        try:
+            return worker.submit(work, *arguments)
+        except RuntimeError:  # deactivated this very moment
+            return None
 
     def _predict_touch(self, motion: HandMotion, events: list[ContactEvent]) -> None:
         """Predict and publish the last of the touches; on the worker thread."""
         touch = motion.contacts[-1]
-        window = self._window(motion, touch.start_ns - int(self.p.lead_s * NANOSECONDS), touch.end_ns)
         begun = time.perf_counter()
         try:
+            window = self._window(motion, max(touch.start_ns - int(self.p.lead_s * NANOSECONDS), 0), touch.end_ns)
             prediction = self._predictor.predict([window])[0]
+            message = self._message(prediction, events, touch.end_ns, time.perf_counter() - begun)
         except Exception as error:  # noqa: BLE001  (a predictor may fail in any way; the node stays up and says so)
             self._counts["failed"] += 1
-            self._fail(f"sound_generator: predictor '{self._predictor.name}' failed: {type(error).__name__}: {error}")
+            self._fail(f"sound_generator: predictor '{self._predictor.name}' failed: {_text(error)}")
             return
-        message = self._message(prediction, events, touch.end_ns, time.perf_counter() - begun)
         self._predicted.publish(message)
         self._spectrogram.publish(message.spectrogram)
         self._audio.publish(message.audio)
@@ -180,16 +239,9 @@ class SoundGenerator(ManagedNode):
 
     # Candidates of a planner.
 
-    def _submit_goal(self, work: Callable[[], None]) -> bool:
-        if self._worker is None:
-            return False
-        self._counts["goals"] += 1
-        self._worker.submit(work)
-        return True
-
-    def _predict_candidates(self, candidates: Sequence[HandTrajectory]) -> list[SoundPrediction]:
-        """Predict a batch of motions, each whole; on the worker thread."""
-        arrived_ns, begun = self.get_clock().now().nanoseconds, time.perf_counter()
+    def _predict_candidates(self, candidates: Sequence[HandTrajectory], arrived_ns: int) -> list[SoundPrediction]:
+        """Predict a batch of motions, each whole, of a goal that arrived at a time; on the worker thread."""
+        begun = time.perf_counter()
         read = [self._read_candidate(candidate) for candidate in candidates]
         windows = [
             self._window(motion, motion.start_ns, motion.start_ns + round(motion.duration_s * NANOSECONDS))
@@ -214,13 +266,17 @@ class SoundGenerator(ManagedNode):
         frame_id, names = self._bundle.frame_id, self._bundle.material_names
         if message.header.frame_id != frame_id:
             raise ValueError(f"PredictSound: a candidate wants frame '{frame_id}', got '{message.header.frame_id}'")
-        touches = find_touches(motion, self._surface, ContactSettings())
+        touches = find_touches(motion, self._surface, self._contact_settings)
         events = [contact_event(touch, frame_id, names) for touch in touches]
         return replace(motion, contacts=tuple(contact_of(touch, names) for touch in touches)), events
 
     def _fail(self, error: str) -> None:
         self._last_error = error
         self.get_logger().error(error, throttle_duration_sec=2.0)
+
+
+def _text(error: Exception) -> str:
+    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
 
 
 def main(args: list[str] | None = None) -> None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from rclpy.clock import Clock, ClockType
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rclpy.time import Time
 from sensor_msgs.msg import Image
@@ -49,8 +48,7 @@ class SpectrogramViewer(ManagedNode):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__("spectrogram_viewer", **kwargs)
-        self._monotonic = Clock(clock_type=ClockType.STEADY_TIME)
-        self._image: Any = None
+        self._image = self.create_lifecycle_publisher(Image, "spectrogram/image", 2)
         self._timer: Any = None
         self._listening: list[Any] = []
         self._drawn, self._took_s = 0, 0.0
@@ -69,21 +67,15 @@ class SpectrogramViewer(ManagedNode):
         self._heard = SoundTrack(self._config, self._span_s)
         self._marks: deque[Mark] = deque(maxlen=200)
         self._frame_id = ""
-        self._image = self.create_lifecycle_publisher(Image, "spectrogram/image", 2)
 
     def activate(self) -> None:  # noqa: D102
-        self._timer = self.create_timer(1.0 / self._wanted.rate_hz, self._show, clock=self._monotonic)
+        self._timer = self.create_timer(1.0 / self._wanted.rate_hz, self._show, clock=self._steady)
 
     def deactivate(self) -> None:  # noqa: D102
         if self._timer is not None:
             self.destroy_timer(self._timer)
             self._timer = None
         self._ignore()
-
-    def cleanup(self) -> None:  # noqa: D102
-        if self._image is not None:
-            self.destroy_publisher(self._image)
-            self._image = None
 
     def status(self, status: Any) -> tuple[bytes, str]:  # noqa: D102
         status.add("pictures", self._drawn)
@@ -151,7 +143,7 @@ class SpectrogramViewer(ManagedNode):
             )
             return
         self._frame_id = message.header.frame_id
-        wave = np.asarray(message.data, dtype=np.float32).reshape(frames, -1).mean(axis=1)
+        wave = np.asarray(message.data, dtype=np.float32).reshape(frames, -1).mean(axis=1, dtype=np.float32)
         lost = np.asarray(message.lost, dtype=np.bool_) if len(message.lost) else None
         start_s = _seconds(message.header.stamp)
         if start_s < self._heard.end_s - 2 * self._span_s:  # time went back: a recording began anew

@@ -10,7 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearing_hands_ros.motion.contact import ContactDetector, ContactSettings, Surface, Touch
-from hearing_hands_ros.predictors.protocol import HANDS, KEYPOINTS, NS_PER_S, Contact, HandMotion
+from hearing_hands_ros.motion.hands import HANDS, KEYPOINTS
+from hearing_hands_ros.motion.window import NANOSECONDS
+from hearing_hands_ros.predictors.protocol import Contact, HandMotion
+
+LONGEST_S = 120.0
+"""Longest window that is predicted; a longer one comes from a damaged stamp, and would fill the memory."""
 
 
 def cut(motion: HandMotion, start_ns: int, end_ns: int) -> HandMotion:
@@ -20,15 +25,16 @@ def cut(motion: HandMotion, start_ns: int, end_ns: int) -> HandMotion:
     after the window are left out.
 
     Raises:
-        ValueError: `end_ns` is not after `start_ns`.
+        ValueError: `end_ns` is not after `start_ns`, or by more than `LONGEST_S`.
     """
-    if end_ns <= start_ns:
-        raise ValueError(f"cut: end_ns wanted more than start_ns ({start_ns}), got {end_ns}")
-    first = math.floor((start_ns - motion.start_ns) * motion.rate_hz / NS_PER_S)
-    first_ns = motion.start_ns + round(first * NS_PER_S / motion.rate_hz)
-    frames = math.ceil((end_ns - first_ns) * motion.rate_hz / NS_PER_S)
-    keypoints = np.full((frames, HANDS, KEYPOINTS, 3), np.nan, np.float32)
-    valid = np.zeros((frames, HANDS), np.bool_)
+    length_s = (end_ns - start_ns) / NANOSECONDS
+    if not 0.0 < length_s <= LONGEST_S:
+        raise ValueError(f"cut: wanted a window of up to {LONGEST_S:g} s that ends after it begins, got {length_s:g} s")
+    first = math.floor((start_ns - motion.start_ns) * motion.rate_hz / NANOSECONDS)
+    first_ns = motion.start_ns + round(first * NANOSECONDS / motion.rate_hz)
+    frames = math.ceil((end_ns - first_ns) * motion.rate_hz / NANOSECONDS)
+    keypoints = np.full((frames, len(HANDS), KEYPOINTS, 3), np.nan, np.float32)
+    valid = np.zeros((frames, len(HANDS)), np.bool_)
     low, high = max(first, 0), min(first + frames, len(motion.valid))
     if low < high:
         keypoints[low - first : high - first] = motion.keypoints[low:high]
@@ -58,7 +64,7 @@ def find_touches(motion: HandMotion, surface: Surface, settings: ContactSettings
     detector = ContactDetector(surface, settings)
     touches: list[Touch] = []
     for frame, (keypoints, valid) in enumerate(zip(motion.keypoints, motion.valid, strict=True)):
-        stamp_ns = motion.start_ns + round(frame * NS_PER_S / motion.rate_hz)
+        stamp_ns = motion.start_ns + round(frame * NANOSECONDS / motion.rate_hz)
         touches += detector.update(stamp_ns, keypoints.astype(np.float64), valid)
     touches += [replace(touch, ended=True) for touch in detector.open_touches()]
     return sorted((touch for touch in touches if touch.ended), key=lambda touch: touch.start_ns)

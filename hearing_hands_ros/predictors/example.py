@@ -10,10 +10,14 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.predictors.example_bank import LEAD_S, ExampleBank, Exemplar
-from hearing_hands_ros.predictors.protocol import NS_PER_S, Contact, HandMotion, Kind, Prediction
+from hearing_hands_ros.predictors.protocol import Contact, HandMotion, Kind, Prediction
 from hearing_hands_ros.sequence import SequenceConfig
 from hearing_hands_ros.sound.mel import log_mel
+
+LONGEST_SLIDE_S = 120.0
+"""A longer one comes from a damaged stamp."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class ExamplePredictor:
             )
         if not bank.exemplars:
             raise ValueError(f"ExamplePredictor: bank {bank.model} wanted at least one exemplar, got none")
-        self._of = lru_cache(maxsize=None)(self._candidates)
+        self._of = lru_cache(maxsize=64)(self._candidates)
 
     @property
     def model(self) -> str:
@@ -130,7 +134,7 @@ class ExamplePredictor:
             )
         mixes = np.zeros((self.settings.alternatives, length), dtype=np.float32)
         for contact in motion.contacts:
-            at = round((contact.start_ns - motion.start_ns) * self.config.sample_rate_hz / NS_PER_S - self._lead)
+            at = round((contact.start_ns - motion.start_ns) * self.config.sample_rate_hz / NANOSECONDS - self._lead)
             for mix, sound in zip(mixes, self._sounds(contact), strict=True):
                 begin, end = max(0, at), min(length, at + sound.size)
                 if end > begin:
@@ -189,7 +193,7 @@ class ExamplePredictor:
             if exemplar.kind == "tap":
                 return exemplar.wave
             return _faded(exemplar.wave[: round(0.15 * rate)], fade)
-        length = self._lead + max(round(contact.duration_s * rate), 2 * fade)
+        length = self._lead + max(round(min(contact.duration_s, LONGEST_SLIDE_S) * rate), 2 * fade)
         if exemplar.kind == "slide":
             return _faded(_looped(exemplar.wave, length, fade), fade)
         return _faded(_texture(exemplar.wave, length, fade, generator), fade)

@@ -13,12 +13,12 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from hearing_hands_ros.motion.hands import HANDS, KEYPOINTS
+from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.sequence import SequenceConfig
 
 Kind = Literal["tap", "slide"]
-HANDS = 2
-KEYPOINTS = 21
-NS_PER_S = 1_000_000_000
+HIGHEST_RATE_HZ = 1000.0  # of a motion
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Contact:
     @property
     def duration_s(self) -> float:
         """Seconds from start to end."""
-        return (self.end_ns - self.start_ns) / NS_PER_S
+        return (self.end_ns - self.start_ns) / NANOSECONDS
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,15 +97,15 @@ class HandMotion:
 
     def __post_init__(self) -> None:
         frames = self.keypoints.shape[0] if self.keypoints.ndim else 0
-        if self.keypoints.shape != (frames, HANDS, KEYPOINTS, 3) or frames < 1:
+        if self.keypoints.shape != (frames, len(HANDS), KEYPOINTS, 3) or frames < 1:
             raise ValueError(f"HandMotion: keypoints wanted shape (T, 2, 21, 3), T > 0, got {self.keypoints.shape}")
-        if self.valid.shape != (frames, HANDS) or self.valid.dtype != np.bool_:
+        if self.valid.shape != (frames, len(HANDS)) or self.valid.dtype != np.bool_:
             raise ValueError(
-                f"HandMotion: valid wanted bool of shape {(frames, HANDS)}, "
+                f"HandMotion: valid wanted bool of shape {(frames, len(HANDS))}, "
                 f"got {self.valid.dtype} of {self.valid.shape}"
             )
-        if not (math.isfinite(self.rate_hz) and self.rate_hz > 0):
-            raise ValueError(f"HandMotion: rate_hz wanted a positive rate, got {self.rate_hz}")
+        if not 0 < self.rate_hz <= HIGHEST_RATE_HZ:
+            raise ValueError(f"HandMotion: rate_hz wanted more than 0, up to {HIGHEST_RATE_HZ:g}, got {self.rate_hz}")
         bad = int(np.count_nonzero(~np.isfinite(self.keypoints).all(axis=(2, 3)) & self.valid))
         if bad:
             raise ValueError(f"HandMotion: keypoints wanted finite where valid, got {bad} hand frames that are not")

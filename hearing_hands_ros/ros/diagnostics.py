@@ -60,10 +60,35 @@ class StandInUpdater:
 
 
 try:
-    from diagnostic_updater import Updater
+    import diagnostic_updater
 except ModuleNotFoundError as error:
     if error.name != "diagnostic_updater":
         raise
     Updater = StandInUpdater
+else:
+
+    class Updater(diagnostic_updater.Updater):  # type: ignore[no-redef]
+        """The updater of ROS, which by itself takes no value but text, and says nothing while simulated time stands."""
+
+        timer: Any
+
+        def __init__(self, node: Node, period: float = 1.0) -> None:
+            super().__init__(node, period)
+            node.destroy_timer(self.timer)
+            # Kept here: a timer's clock must outlive it.
+            self._steady = Clock(clock_type=ClockType.STEADY_TIME)
+            self.timer = node.create_timer(self.period, self.force_update, clock=self._steady)
+
+        def add(self, name: str, task: Callable[[Any], Any]) -> None:
+            """Run `task(status)` at every update; it fills the status in and returns it."""
+
+            def run(status: Any) -> Any:
+                filled = task(StatusWrapper())
+                status.summary(filled.level, filled.message)
+                status.values = filled.values
+                return status
+
+            super().add(name, run)
+
 
 __all__ = ["ERROR", "OK", "STALE", "WARN", "StatusWrapper", "Updater"]

@@ -51,7 +51,7 @@ def contact_event(touch: Touch, frame_id: str, materials: Sequence[str]) -> Cont
 def hand_trajectory(window: TrackedWindow, frame_id: str, materials: Sequence[str]) -> HandTrajectory:
     """Message of a window."""
     message = HandTrajectory()
-    message.header.stamp = stamp_from_ns(max(window.hands.start_ns, 0))
+    message.header.stamp = stamp_from_ns(window.hands.start_ns)
     message.header.frame_id = frame_id
     message.rate_hz = float(window.hands.rate_hz)
     message.frames = len(window.hands.valid)

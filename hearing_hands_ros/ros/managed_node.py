@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from rclpy.clock import Clock, ClockType
@@ -18,7 +20,8 @@ class ManagedNode(LifecycleNode):
 
     A node implements `configure`, `activate`, `deactivate` and `cleanup`; each may raise ValueError or OSError with a
     message that says who wanted what and what it got. Such an error is logged once, shown in the diagnostics, and with
-    `autostart` the transition is tried again every `retry_s` of wall time.
+    `autostart` the transition is tried again every `retry_s` of wall time. Any other exception is handled in the same
+    way, with its type in the message and its traceback in the debug log.
     """
 
     parameters_class: ClassVar[type[CommonParameters]]
@@ -28,6 +31,7 @@ class ManagedNode(LifecycleNode):
         self.fault: str | None = None
         self.is_active = False
         self._configured = False
+        self._start_timers: list[Any] = []
         super().__init__(name, **kwargs)
         declare_parameters(self, self.parameters_class)
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -36,8 +40,9 @@ class ManagedNode(LifecycleNode):
         self.diagnostics.add("status", self._diagnose)
         common = read_parameters(self, CommonParameters)
         if common.autostart:
-            self._start_timer = self.create_timer(common.retry_s, self._start, clock=self._steady)
-            self._first_start = self.create_timer(0.0, self._start_once, clock=self._steady)
+            self._start_timers = [
+                self.create_timer(seconds, self._start, clock=self._steady) for seconds in (0.0, common.retry_s)
+            ]
 
     # What a node fills in.
 
@@ -74,6 +79,7 @@ class ManagedNode(LifecycleNode):
             super().on_deactivate(state)
             return FAILURE
         self.is_active = True
+        self._leave_alone()
         return SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:  # noqa: D102
@@ -88,11 +94,23 @@ class ManagedNode(LifecycleNode):
         return SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:  # noqa: D102
+        self._leave_alone()
         if self.is_active:
             self.on_deactivate(state)
         if self._configured:
             self.on_cleanup(state)
         return SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of everything after a transition that raised; the node is unconfigured then."""
+        if self.is_active:
+            self._attempt(self.deactivate)
+        if self._configured:
+            self._attempt(self.cleanup)
+        self.is_active = self._configured = False
+        self.fault = f"{self.get_name()}: the transition from '{state.label}' failed; unconfigured now"
+        self.get_logger().error(self.fault)
+        return super().on_error(state)
 
     def destroy_node(self) -> None:
         """Close devices before the node goes."""
@@ -101,31 +119,36 @@ class ManagedNode(LifecycleNode):
             self._attempt(self.deactivate)
         super().destroy_node()
 
-    def _attempt(self, step: Any) -> bool:
+    def _attempt(self, step: Callable[[], None]) -> bool:
         try:
             step()
-        except (ValueError, OSError) as error:
-            if str(error) != self.fault:
-                self.get_logger().error(str(error))
-            self.fault = str(error)
+        except Exception as error:  # noqa: BLE001  (a step may fail in any way; the node stays up and says so)
+            expected = isinstance(error, (ValueError, OSError))
+            fault = str(error) if expected else f"{self.get_name()}: {step.__name__}: {type(error).__name__}: {error}"
+            if fault != self.fault:
+                self.get_logger().error(fault)
+                if not expected:
+                    self.get_logger().debug(traceback.format_exc())
+            self.fault = fault
             return False
         if self.fault is not None:
             self.get_logger().info(f"{step.__name__}: works again")
         self.fault = None
         return True
 
-    def _start_once(self) -> None:
-        self._first_start.cancel()
-        self._start()
-
     def _start(self) -> None:
-        """One try of autostart; once active, leave the state to whoever changes it from outside."""
+        """One try of autostart."""
+        at_once, _ = self._start_timers
+        at_once.cancel()
         if not self._configured:
             self.trigger_configure()
         if self._configured and not self.is_active:
             self.trigger_activate()
-        if self.is_active:
-            self._start_timer.cancel()
+
+    def _leave_alone(self) -> None:
+        """Once active or shut down, the state is left to whoever changes it from outside."""
+        for timer in self._start_timers:
+            timer.cancel()
 
     def _diagnose(self, status: Any) -> Any:
         if self.fault is not None:

@@ -30,7 +30,6 @@ class RunRecorder:
         self._until_ns = until_ns
         self.recording = Recording()
         self.now_ns = 0  # of /clock
-        self.errors: list[str] = []
         self._context = rclpy.Context()
         rclpy.init(context=self._context)
         self._node = rclpy.create_node("run_recorder", context=self._context)

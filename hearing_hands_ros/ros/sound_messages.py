@@ -7,13 +7,22 @@ from array import array
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from hearing_hands_ros.compare.comparator import Comparison
 from hearing_hands_ros.msg import Audio, ContactEvent, HandTrajectory, MelSpectrogram, SoundComparison, SoundPrediction
 from hearing_hands_ros.predictors.protocol import Contact, HandMotion, Kind, Prediction
 from hearing_hands_ros.ros.hand_messages import read_hand_trajectory, stamp_from_ns, stamp_to_ns
 from hearing_hands_ros.sequence import SequenceConfig
+
+LARGEST_LEVEL = 100.0
+"""Samples and log-mel values beyond this are garbage, finite or not: further computation would overflow."""
+
+LARGEST_M = 1e4
+"""The same of positions, m, and speeds, m/s."""
+
+RATES_HZ = (1_000, 1_000_000)
+"""Sample rates that sound has."""
 
 KINDS: dict[int, Kind] = {ContactEvent.TAP: "tap", ContactEvent.SLIDE: "slide"}
 
@@ -22,10 +31,13 @@ def read_contact(event: ContactEvent) -> Contact:
     """Touch of a message.
 
     Raises:
-        ValueError: The kind is not known, or it ends before it begins (from `Contact`).
+        ValueError: The kind is not known, a place or speed is too large, or it ends before it begins (`Contact`).
     """
     if event.kind not in KINDS:
         raise ValueError(f"ContactEvent {event.id}: kind wants one of {sorted(KINDS)}, got {event.kind}")
+    where = event.position
+    _check_range(f"ContactEvent {event.id}: position", [where.x, where.y, where.z], LARGEST_M, "m")
+    _check_range(f"ContactEvent {event.id}: speeds", [event.approach_speed, event.slide_speed], LARGEST_M, "m/s")
     return Contact(
         start_ns=stamp_to_ns(event.header.stamp),
         end_ns=stamp_to_ns(event.end),
@@ -44,9 +56,10 @@ def read_hand_motion(message: HandTrajectory) -> HandMotion:
     """Motion of a window or of a candidate.
 
     Raises:
-        ValueError: A length, the rate or a touch is not possible (who, wanted, got).
+        ValueError: A length, the rate, a keypoint or a touch is not possible (who, wanted, got).
     """
     keypoints, valid = read_hand_trajectory(message)
+    _check_range("HandTrajectory: keypoints", keypoints[valid], LARGEST_M, "m")
     return HandMotion(
         start_ns=stamp_to_ns(message.header.stamp),
         rate_hz=float(message.rate_hz),
@@ -60,7 +73,7 @@ def read_hands(message: HandTrajectory) -> tuple[HandMotion, list[Contact]]:
     """Motion of a window with the touches that have ended, and those that still go on.
 
     Raises:
-        ValueError: A length, the rate or a touch is not possible (who, wanted, got).
+        ValueError: A length, the rate, a keypoint or a touch is not possible (who, wanted, got).
     """
     motion = read_hand_motion(message)
     ended = [event.phase == ContactEvent.ENDED for event in message.contacts]
@@ -82,11 +95,13 @@ def read_audio(message: Audio) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Samples (L, C) and what of them is lost (L,).
 
     Raises:
-        ValueError: No samples, no rate, no channels, lengths that do not fit, or samples that are not finite.
+        ValueError: No samples, no rate that sound has, no channels, lengths that do not fit, or samples that are not
+            finite or beyond `LARGEST_LEVEL`.
     """
     rate, channels, count = int(message.sample_rate_hz), int(message.channels), len(message.data)
-    if rate < 1 or channels < 1:
-        raise ValueError(f"Audio: wants a rate and at least one channel, got {rate} Hz and {channels} channels")
+    if not RATES_HZ[0] <= rate <= RATES_HZ[1] or channels < 1:
+        wanted = f"{RATES_HZ[0]} to {RATES_HZ[1]} Hz and at least one channel"
+        raise ValueError(f"Audio: wants a rate of {wanted}, got {rate} Hz and {channels} channels")
     if count == 0 or count % channels:
         raise ValueError(f"Audio: wants samples, a multiple of {channels}, got {count}")
     samples = np.asarray(message.data, np.float32).reshape(-1, channels)
@@ -96,6 +111,7 @@ def read_audio(message: Audio) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     broken = int((~np.isfinite(samples)).sum())
     if broken:
         raise ValueError(f"Audio: wants finite samples, got {broken} that are not")
+    _check_range("Audio: samples", samples, LARGEST_LEVEL)
     return samples, lost
 
 
@@ -129,7 +145,7 @@ def read_mel(message: MelSpectrogram) -> tuple[NDArray[np.float32], NDArray[np.f
     """Log-mel (F, T) and its spread.
 
     Raises:
-        ValueError: A length does not fit, or a value is not finite.
+        ValueError: A length does not fit, or a value is not finite or beyond `LARGEST_LEVEL`.
     """
     shape = int(message.bins), int(message.frames)
     wanted = shape[0] * shape[1]
@@ -142,6 +158,8 @@ def read_mel(message: MelSpectrogram) -> tuple[NDArray[np.float32], NDArray[np.f
     spread = np.asarray(message.std_dev, np.float32).reshape(shape) if len(message.std_dev) else None
     if not np.isfinite(log_mel).all() or (spread is not None and not np.isfinite(spread).all()):
         raise ValueError("MelSpectrogram: wants finite values, got some that are not")
+    _check_range("MelSpectrogram: values", message.data, LARGEST_LEVEL)
+    _check_range("MelSpectrogram: std_dev", message.std_dev, LARGEST_LEVEL)
     return log_mel, spread
 
 
@@ -206,3 +224,10 @@ def comparison_message(comparison: Comparison, frame_id: str) -> SoundComparison
     message.header.stamp = stamp_from_ns(comparison.stamp_ns)
     message.header.frame_id = frame_id
     return message
+
+
+def _check_range(what: str, values: ArrayLike, largest: float, unit: str = "") -> None:
+    """Refuse values whose magnitude is too large; those that are not finite are another's to refuse."""
+    found = float(np.max(np.abs(values), initial=0.0))
+    if found > largest:
+        raise ValueError(f"{what} want at most {largest:g} {unit}".rstrip() + f", got {found:g}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -19,11 +20,24 @@ SPIN_S = 1.0
 
 
 def spin(make_node: Callable[[], Any], args: list[str] | None = None) -> None:
-    """Run one node until SIGINT, SIGTERM or the context's end, then take it down cleanly."""
+    """Run one node until SIGINT, SIGTERM or the context's end, then take it down cleanly.
+
+    Args:
+        make_node: Makes it; a ValueError is a parameter that it was started with.
+        args: Command line, that of the process by default.
+
+    Raises:
+        SystemExit: With 2 if the node cannot be made with its parameters, with 1 if one of its callbacks failed.
+    """
     rclpy.init(args=args)
+    logger = rclpy.logging.get_logger("hearing_hands_ros")
     node = None
     try:
-        node = make_node()
+        try:
+            node = make_node()
+        except ValueError as error:
+            logger.fatal(str(error))
+            raise SystemExit(2) from None
         executor = EventsExecutor()
         executor.add_node(node)
         # EventsExecutor.spin() of the PyPI wheels never returns; this does, within SPIN_S.
@@ -31,9 +45,11 @@ def spin(make_node: Callable[[], Any], args: list[str] | None = None) -> None:
             executor.spin_until_future_complete(Future(), timeout_sec=SPIN_S)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
-    except ValueError as error:  # a parameter that the node was started with
-        rclpy.logging.get_logger("hearing_hands_ros").fatal(str(error))
-        raise SystemExit(2) from None
+    except Exception:  # noqa: BLE001  (whatever a callback raised is logged)
+        # Publishing fails when the context ends first; then there is nothing left to say.
+        if rclpy.ok():
+            logger.fatal(traceback.format_exc())
+            raise SystemExit(1) from None
     finally:
         if node is not None:
             node.destroy_node()

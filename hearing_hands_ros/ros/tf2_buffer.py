@@ -14,6 +14,8 @@ from rclpy.logging import get_logger
 from rclpy.task import Future
 from rclpy.time import Time
 
+from hearing_hands_ros.motion.window import NANOSECONDS
+
 from .tf2_core import DEFAULT_CACHE_TIME_NS, TransformTree
 from .tf2_messages import edge_of, message_of, time_ns
 
@@ -251,7 +253,7 @@ def _poll(timeout: Any, ask: Callable[[], tuple[bool, str]]) -> tuple[bool, str]
     wait_ns = 0 if timeout is None else time_ns(timeout)
     end = wall.monotonic_ns() + wait_ns
     while not answer[0] and (left_ns := end - wall.monotonic_ns()) > 0:
-        wall.sleep(min(_POLL_S, left_ns / 1e9))
+        wall.sleep(min(_POLL_S, left_ns / NANOSECONDS))
         answer = ask()
     return answer
 

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections import Counter
 from threading import Lock
 
+from hearing_hands_ros.motion.window import NANOSECONDS
+
 from .tf2_exceptions import (
     ConnectivityException,
     ExtrapolationException,
@@ -384,9 +386,9 @@ class TransformTree:
                     f"{self._names[number]}: \n"
                     f"  parent: '{self._names[cache.latest_parent]}'\n"
                     f"  broadcaster: '{self._authorities.get(number, 'no recorded authority')}'\n"
-                    f"  rate: {len(cache) * 1e9 / max(length_ns, 100_000):.3f}\n"
+                    f"  rate: {len(cache) * NANOSECONDS / max(length_ns, 100_000):.3f}\n"
                     f"  most_recent_transform: {seconds(cache.latest_stamp)}\n"
                     f"  oldest_transform: {seconds(cache.oldest_stamp)}\n"
-                    f"  buffer_length: {length_ns / 1e9:.3f}\n"
+                    f"  buffer_length: {length_ns / NANOSECONDS:.3f}\n"
                 )
             return "".join(text)

@@ -12,9 +12,9 @@ from rclpy.duration import Duration
 from rclpy.time import Time
 from std_msgs.msg import Header
 
-from .tf2_core import StampedTransform
+from hearing_hands_ros.motion.window import NANOSECONDS
 
-_SECOND = 1_000_000_000
+from .tf2_core import StampedTransform
 
 # (parent, child, stamp in ns, (tx, ty, tz, qx, qy, qz, qw))
 Edge = tuple[str, str, int, tuple[float, ...]]
@@ -31,7 +31,7 @@ def time_ns(time: Any) -> int:
     sec = getattr(time, "sec", None)
     nanosec = getattr(time, "nanosec", None)
     if sec is not None and nanosec is not None:
-        return int(sec) * _SECOND + int(nanosec)
+        return int(sec) * NANOSECONDS + int(nanosec)
     nanoseconds = getattr(time, "nanoseconds", None)
     if nanoseconds is None:
         raise TypeError("time must have sec and nanosec, or nanoseconds.")
@@ -48,14 +48,14 @@ def edge_of(message: Any) -> Edge:
     return (
         header.frame_id,
         message.child_frame_id,
-        stamp.sec * _SECOND + stamp.nanosec,
+        stamp.sec * NANOSECONDS + stamp.nanosec,
         (translation.x, translation.y, translation.z, rotation.x, rotation.y, rotation.z, rotation.w),
     )
 
 
 def _message(target: str, source: str, transform: StampedTransform) -> Any:
     stamp, tx, ty, tz, qx, qy, qz, qw = transform
-    sec, nanosec = divmod(stamp, _SECOND)
+    sec, nanosec = divmod(stamp, NANOSECONDS)
     return TransformStamped(
         header=Header(stamp=TimeMessage(sec=sec, nanosec=nanosec), frame_id=target),
         child_frame_id=source,
@@ -77,7 +77,7 @@ def _message_by_slots(target: str, source: str, transform: StampedTransform) -> 
     for part in (stamp, header, translation, rotation, both, message):
         part._check_fields = _CHECK_FIELDS
     ns, translation._x, translation._y, translation._z, rotation._x, rotation._y, rotation._z, rotation._w = transform
-    stamp._sec, stamp._nanosec = divmod(ns, _SECOND)
+    stamp._sec, stamp._nanosec = divmod(ns, NANOSECONDS)
     header._stamp = stamp
     header._frame_id = target
     both._translation = translation
@@ -151,7 +151,7 @@ def _edges(data: bytes) -> Iterator[Edge]:
         place = ((place - _HEADER_BYTES + mask) & ~mask) + _HEADER_BYTES
         values = seven_doubles.unpack_from(data, place)
         place += 56
-        yield parent, child, sec * _SECOND + nanosec, values
+        yield parent, child, sec * NANOSECONDS + nanosec, values
 
 
 def _text(data: bytes, start: int, size: int) -> tuple[str, int]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
+from hearing_hands_ros.motion.window import NANOSECONDS
+
 from .tf2_rotation import slerp
 
 # (parent frame number, tx, ty, tz, qx, qy, qz, qw)
@@ -14,7 +16,7 @@ _COMPACT_FROM = 256
 
 def seconds(stamp_ns: int) -> str:
     """A stamp as the messages of errors show it."""
-    return f"{stamp_ns / 1e9:.6f}"
+    return f"{stamp_ns / NANOSECONDS:.6f}"
 
 
 class TimeCache:

@@ -1,18 +1,26 @@
-"""Gaussian splats in and out of .ply and .spz files."""
+"""Gaussian splats: what a reconstruction is made of."""
 
 from __future__ import annotations
 
-import gzip
-import tempfile
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import gsply
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from hearing_hands_ros.scene import memory, ply, spz
+
+Array = NDArray[np.float32]
+
+C0 = 0.28209479177387814  # the constant spherical harmonic
+SH_COUNTS = (1, 4, 9, 16)  # coefficients of degree 0 to 3
 SUFFIXES = (".ply", ".spz")
-PLY_HEADER_BYTES = 65536  # more than any splat header; a file without `end_header` in them has none
+FAINTEST = 1.0 / 255.0  # renderers leave out what is fainter
+LARGEST_SH = 1e3  # trained coefficients stay below 10
+LARGEST_SPREAD = 1e6  # times the size of the scene; a Gaussian or a distance beyond was misread
+LOADING_FACTOR = 1.5  # peak memory while reading, over the arrays that stay; bench/loading.py
+SAMPLE = 10_000  # Gaussians that tell the size of the scene
 
 
 @dataclass(frozen=True)
@@ -24,31 +32,29 @@ class SplatScene:
         scales: (N, 3) standard deviations along the Gaussian's own axes, linear, positive.
         quats_wxyz: (N, 4) unit rotations; columns of the rotation matrix are the Gaussian's axes.
         opacities: (N,) in 0..1.
-        rgb: (N, 3) in 0..1, from the constant spherical harmonic.
-        sh_rest: (N, C, 3) higher spherical harmonics, C one of 0, 3, 8, 15.
+        sh: (N, (d + 1)^2, 3) spherical harmonics of degree d = 0 to 3, as trained: not clipped, constant one first.
         source: Name of the file, for messages.
 
     Raises:
         ValueError: Shapes disagree, there are no Gaussians, or values are not finite or out of range; all at once.
     """
 
-    means: NDArray[np.float32]
-    scales: NDArray[np.float32]
-    quats_wxyz: NDArray[np.float32]
-    opacities: NDArray[np.float32]
-    rgb: NDArray[np.float32]
-    sh_rest: NDArray[np.float32]
+    means: Array
+    scales: Array
+    quats_wxyz: Array
+    opacities: Array
+    sh: Array
     source: str = ""
 
     def __post_init__(self) -> None:
         n = len(self.means)
+        coefficients = self.sh.shape[1] if self.sh.ndim == 3 else 0
         shapes = {
             "means": (n, 3),
             "scales": (n, 3),
             "quats_wxyz": (n, 4),
             "opacities": (n,),
-            "rgb": (n, 3),
-            "sh_rest": (n, self.sh_rest.shape[1] if self.sh_rest.ndim == 3 else 0, 3),
+            "sh": (n, coefficients if coefficients in SH_COUNTS else 1, 3),
         }
         wrong = [
             f"{name} has shape {getattr(self, name).shape}, expected {shape}"
@@ -57,13 +63,75 @@ class SplatScene:
         ]
         if n == 0:
             wrong = ["file has 0 Gaussians, expected at least 1"]
-        if not wrong:
-            wrong = self._bad_values()
-        if wrong:
+        if wrong := wrong or self._bad_values():
             raise ValueError(f"SplatScene({self.source!r}): " + "; ".join(wrong))
+
+    @classmethod
+    def from_rgb(
+        cls, means: Array, scales: Array, quats_wxyz: Array, opacities: Array, rgb: ArrayLike, source: str = ""
+    ) -> SplatScene:
+        """Gaussians that look the same from everywhere; `rgb` is (N, 3) in 0..1."""
+        sh = ((np.asarray(rgb, np.float32) - np.float32(0.5)) / np.float32(C0))[:, None]
+        return cls(means, scales, quats_wxyz, opacities, sh, source)
+
+    @classmethod
+    def concatenate(cls, parts: Sequence[SplatScene]) -> SplatScene:
+        """All Gaussians of the parts, one after the other, at the highest degree among them.
+
+        Raises:
+            ValueError: There are no parts.
+        """
+        if not parts:
+            raise ValueError("SplatScene.concatenate: wanted at least one part, got none")
+        degree = max(part.sh_degree for part in parts)
+        parts = [part.with_sh_degree(degree) for part in parts]
+        names = ("means", "scales", "quats_wxyz", "opacities", "sh")
+        columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+        return cls(**columns, source=parts[0].source)
 
     def __len__(self) -> int:
         return len(self.means)
+
+    @property
+    def sh_degree(self) -> int:
+        """0 to 3."""
+        return SH_COUNTS.index(self.sh.shape[1])
+
+    @property
+    def rgb(self) -> Array:
+        """(N, 3) in 0..1, the colour without what changes with the direction."""
+        return np.clip(np.float32(0.5) + np.float32(C0) * self.sh[:, 0], 0.0, 1.0)
+
+    def scaled(self, factor: float) -> SplatScene:
+        """The same Gaussians in a unit that is `1 / factor` as long: `scaled(metres_per_unit)` is in metres."""
+        by = np.float32(factor)
+        return replace(self, means=self.means * by, scales=self.scales * by)
+
+    def select(self, which: ArrayLike) -> SplatScene:
+        """The Gaussians of a (N,) mask or of (M,) indices, in that order."""
+        rows = np.asarray(which)
+        return replace(
+            self,
+            means=self.means[rows],
+            scales=self.scales[rows],
+            quats_wxyz=self.quats_wxyz[rows],
+            opacities=self.opacities[rows],
+            sh=self.sh[rows],
+        )
+
+    def with_sh_degree(self, degree: int) -> SplatScene:
+        """The same Gaussians with higher harmonics cut off, or zeros put there.
+
+        Raises:
+            ValueError: The degree is not 0 to 3.
+        """
+        check_degree("SplatScene.with_sh_degree", degree)
+        if degree == self.sh_degree:
+            return self
+        sh = np.zeros((len(self), SH_COUNTS[degree], 3), np.float32)
+        kept = min(SH_COUNTS[degree], self.sh.shape[1])
+        sh[:, :kept] = self.sh[:, :kept]
+        return replace(self, sh=sh)
 
     def _bad_values(self) -> list[str]:
         wrong = []
@@ -72,8 +140,7 @@ class SplatScene:
             "scales": "scales",
             "quats_wxyz": "rotation",
             "opacities": "opacity",
-            "rgb": "colour",
-            "sh_rest": "spherical harmonics",
+            "sh": "spherical harmonics",
         }
         for field, name in names.items():
             bad = int(np.count_nonzero(~np.isfinite(getattr(self, field))))
@@ -84,126 +151,121 @@ class SplatScene:
         not_positive = int(np.count_nonzero(self.scales <= 0.0))
         if not_positive:
             wrong.append(f"scales has {not_positive} values that are zero or negative, expected all positive")
-        not_unit = int(np.count_nonzero(np.abs(np.linalg.norm(self.quats_wxyz, axis=1) - 1.0) > 1e-3))
+        length2 = np.einsum("ni,ni->n", self.quats_wxyz, self.quats_wxyz)
+        not_unit = int(np.count_nonzero(np.abs(length2 - 1.0) > 2e-3))
         if not_unit:
             wrong.append(f"rotation has {not_unit} quaternions that are not of length 1, expected none")
-        for name, values in (("opacity", self.opacities), ("colour", self.rgb)):
-            outside = int(np.count_nonzero((values < 0.0) | (values > 1.0)))
-            if outside:
-                wrong.append(f"{name} has {outside} values outside 0..1, expected none")
+        outside = int(np.count_nonzero((self.opacities < 0.0) | (self.opacities > 1.0)))
+        if outside:
+            wrong.append(f"opacity has {outside} values outside 0..1, expected none")
         return wrong
 
 
-def read_splats(path: str | Path) -> SplatScene:
+def read_splats(path: str | Path, sh_degree: int = 3) -> SplatScene:
     """Read a .ply (plain or compressed) or .spz file.
 
     Args:
         path: The file; its suffix says which format.
+        sh_degree: Spherical harmonics above it are left in the file, which saves memory.
 
     Returns:
-        Its Gaussians in the order of the file, quaternions normalised, colours clipped to 0..1.
+        Its Gaussians in the order of the file, quaternions normalised, colours as trained.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no splat file, is cut short, or holds values that no Gaussian can have.
+        ValueError: It is no splat file, is cut short, holds values that no Gaussian can have, shows nothing, or needs
+            more memory than there is.
     """
     path = Path(path)
     who = f"SplatScene({path.name!r})"
+    check_degree("read_splats", sh_degree)
     if not path.is_file():
         raise FileNotFoundError(f"{who}: wanted a .ply or .spz file, got nothing at {path}")
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ValueError(f"{who}: wanted a file that ends in .ply or .spz, got {path.suffix!r}")
-    if suffix == ".ply":
-        _check_ply(path, who)
-    try:
-        # gsply parses untrusted bytes and lets whatever goes wrong inside it escape.
-        data = gsply.plyread(path) if suffix == ".ply" else gsply.read_spz(path)
-        columns = {
-            name: np.array(getattr(data, name), dtype=np.float32)
-            for name in ("means", "scales", "quats", "opacities", "sh0")
-        }
-        rest = np.array(data.shN, dtype=np.float32) if data.shN is not None and np.size(data.shN) else None
-    except Exception as error:
-        reason = str(error).replace(str(path), path.name) or type(error).__name__
-        raise ValueError(f"{who}: wanted a whole {suffix} splat file, got one that cannot be read: {reason}") from error
-    quats = columns["quats"]
-    norm = np.linalg.norm(quats, axis=1, keepdims=True)
+    with path.open("rb") as stream:
+        file = ply.open_ply(stream, who) if suffix == ".ply" else spz.open_spz(stream, who)
+        degree = min(sh_degree, file.sh_degree)
+        _require_memory(who, file.count, degree)
+        columns = file.read(SH_COUNTS[degree])
+    quats = columns["quats_wxyz"]
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        return SplatScene(
-            means=columns["means"],
-            scales=np.exp(columns["scales"]),
-            quats_wxyz=np.where(norm > 0.0, quats / norm, quats).astype(np.float32),
-            opacities=(1.0 / (1.0 + np.exp(-columns["opacities"].reshape(-1)))).astype(np.float32),
-            rgb=np.clip(0.5 + gsply.SH_C0 * columns["sh0"], 0.0, 1.0).astype(np.float32),
-            sh_rest=rest if rest is not None else np.zeros((len(quats), 0, 3), np.float32),
-            source=path.name,
-        )
+        norm = np.linalg.norm(quats, axis=1, keepdims=True)
+        columns["quats_wxyz"] = np.where(norm > 0.0, quats / norm, quats)
+    splats = SplatScene(**columns, source=path.name)
+    if wrong := _absurdities(splats):
+        raise ValueError(f"{who}: " + "; ".join(wrong))
+    return splats
 
 
 def write_splats(path: str | Path, splats: SplatScene) -> None:
-    """Write a .ply (exact) or .spz (quantised) file; the same Gaussians give the same bytes.
-
-    Args:
-        path: The file; its suffix says which format. Its folder must exist.
-        splats: What to write; the order is kept.
+    """Write a .ply (exact, large) or .spz (quantised, about a tenth) file; a file of that name is replaced.
 
     Raises:
-        FileNotFoundError: The folder does not exist.
-        ValueError: Neither .ply nor .spz, or positions that .spz cannot hold.
+        ValueError: The suffix is another, or the scene does not fit into .spz.
     """
     path = Path(path)
     who = f"write_splats({path.name!r})"
-    if path.suffix.lower() not in SUFFIXES:
-        raise ValueError(f"{who}: wanted a file that ends in .ply or .spz, got {path.suffix!r}")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"{who}: wanted a folder, got nothing at {path.parent}")
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(f"{who}: wanted a name that ends in .ply or .spz, got {path.suffix!r}")
+    # The renderers' opacity is a sigmoid; its ends lie at infinity.
     opacities = np.clip(splats.opacities, 1e-6, 1.0 - 1e-6)
-    data = gsply.GSData.from_arrays(
-        means=splats.means,
-        scales=np.log(splats.scales),
-        quats=splats.quats_wxyz,
-        opacities=np.log(opacities / (1.0 - opacities)),
-        sh0=(splats.rgb - 0.5) / np.float32(gsply.SH_C0),
-        shN=splats.sh_rest if splats.sh_rest.shape[1] else None,
-        format="ply",
-    )
-    if path.suffix.lower() == ".ply":
-        gsply.plywrite(path, data)
-        return
-    # 24-bit fixed point: as many bits after the point as the farthest Gaussian leaves.
-    reach = float(np.abs(splats.means).max())
-    bits = int(np.clip(np.floor(23 - np.log2(max(reach, 1e-6) * 1.001)), 0, 16))
-    if bits < 1:
-        raise ValueError(f"{who}: .spz wants positions within 4e6 units of the origin, got one at {reach:g}")
-    with tempfile.TemporaryDirectory() as folder:
-        packed = Path(folder) / "scene.spz"
-        gsply.write_spz(packed, data, fractional_bits=bits)
-        # gsply's gzip header may hold the time of day; packed again, equal scenes are equal files.
-        path.write_bytes(gzip.compress(gzip.decompress(packed.read_bytes()), compresslevel=9, mtime=0))
+    columns = {
+        "means": splats.means,
+        "log_scales": np.log(splats.scales),
+        "quats_wxyz": splats.quats_wxyz,
+        "logits": np.log(opacities / (1.0 - opacities)),
+        "sh": splats.sh,
+    }
+    draft = path.with_name(f"{path.name}.part")
+    try:
+        (ply.write_ply if suffix == ".ply" else spz.write_spz)(draft, columns, who)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
-def _check_ply(path: Path, who: str) -> None:
-    """Refuse what gsply answers with an endless loop (no end of the header) or a message that says nothing."""
-    with path.open("rb") as stream:
-        head = stream.read(PLY_HEADER_BYTES)
-    if not head.startswith(b"ply"):
-        raise ValueError(f"{who}: wanted a file that begins with 'ply', got {head[:8]!r}")
-    end = head.find(b"end_header")
-    if end < 0:
-        raise ValueError(f"{who}: wanted a header that ends with 'end_header', got none (file of {len(head)} bytes)")
-    header = head[:end].decode("ascii", "replace").split("\n")
-    words = [line.split() for line in header]
-    counts = {w[1]: w[2] for w in words if len(w) == 3 and w[0] == "element"}
-    count = counts.get("vertex", "")
-    if not count.isdigit():
-        raise ValueError(f"{who}: wanted a header with 'element vertex <number>', got {count or 'none'!r}")
-    if int(count) == 0:
-        raise ValueError(f"{who}: file has 0 Gaussians, expected at least 1")
-    floats = [w[2] for w in words if len(w) == 3 and w[:2] == ["property", "float"]]
-    if set(counts) == {"vertex"}:
-        body_start = head.find(b"\n", end) + 1
-        wanted = int(count) * 4 * len(floats)
-        got = path.stat().st_size - body_start
-        if got < wanted:
-            raise ValueError(f"{who}: wanted {wanted} bytes for {count} Gaussians, got {got}; the file was cut short")
+def check_degree(who: str, degree: int) -> None:
+    """Refuse a degree of spherical harmonics that no file has.
+
+    Raises:
+        ValueError: It is not 0, 1, 2 or 3.
+    """
+    if degree not in range(len(SH_COUNTS)):
+        raise ValueError(f"{who}: wanted spherical harmonics of degree 0 to 3, got {degree}")
+
+
+def _require_memory(who: str, count: int, degree: int) -> None:
+    def wanted(at: int) -> int:
+        return int(LOADING_FACTOR * count * (11 + 3 * SH_COUNTS[at]) * 4)
+
+    advice = "crop the scene on a larger machine"
+    if degree:
+        advice += f", or read it without colours that change with direction (degree 0: {memory.gigabytes(wanted(0))})"
+    memory.require(who, f"{count} Gaussians of degree {degree}", wanted(degree), advice)
+
+
+def _absurdities(splats: SplatScene) -> list[str]:
+    """What a file may hold, number by number, and a scene may not."""
+    wrong = []
+    sample = splats.means[:: len(splats) // SAMPLE + 1].astype(np.float64)
+    low, high = np.percentile(sample, (5.0, 95.0), axis=0)
+    size = float((high - low).max())
+    if size > 0.0:
+        wide = int(np.count_nonzero(splats.scales.max(axis=1) > LARGEST_SPREAD * size))
+        if wide:
+            wrong.append(f"scales has {wide} Gaussians over {LARGEST_SPREAD:g} times as wide as the scene ({size:.3g})")
+        far = int(
+            np.count_nonzero(np.abs(splats.means - np.median(sample, axis=0)).max(axis=1) > LARGEST_SPREAD * size)
+        )
+        if far:
+            wrong.append(f"means has {far} Gaussians over {LARGEST_SPREAD:g} times as far off as the scene is wide")
+    brightest = max(float(splats.sh.max()), -float(splats.sh.min()))
+    if brightest > LARGEST_SH:
+        wrong.append(f"spherical harmonics go up to {brightest:.3g}, expected at most {LARGEST_SH:g}")
+    most = float(splats.opacities.max())
+    if most < FAINTEST:
+        wrong.append(f"opacity is {most:.2g} at most, so nothing would be seen, expected some over {FAINTEST:.4f}")
+    return wrong

@@ -88,7 +88,7 @@ class SplatSurface:
         order = np.argsort(scales, axis=1)
         rows = np.arange(len(means))
         sigma = np.take_along_axis(scales, order, axis=1)
-        normals = outward(means, axes[rows, :, order[:, 0]], bundle.viewpoints_m, bundle.up)
+        normals = outward(means, axes[rows, :, order[:, 0]], bundle.eyes_m, bundle.up)
         # One row a Gaussian, so that a neighbour is one gather: centre, normal, two axes, two extents, weight.
         flatness = np.clip(1.0 - sigma[:, 0] / sigma[:, 1], 0.05, 1.0)
         self._table = np.concatenate(

@@ -117,7 +117,7 @@ class OnsetDetector:
         self._frame = 0  # next frame to work on
         self._warm: list[NDArray[np.float64]] = []
         self._floor: NDArray[np.float64] | None = None
-        self._peak = np.full(len(self._slices), -np.inf)
+        self._peak: NDArray[np.float64] = np.full(len(self._slices), -np.inf)
         self._dead_until = 0  # no onset before this frame
         self._quiet_frames = 0  # frames since anything stood out of the noise
 

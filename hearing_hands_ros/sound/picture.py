@@ -122,9 +122,9 @@ class SoundTrack:
         self._start_s = self._next_s = np.nan  # of the first sample, and of the one that should come in next
         self._count = 0  # samples so far, at the core's rate
         self._done = 0  # frames that are final
-        self._mel = np.full((self._config.bins, 0), np.nan, dtype=np.float32)  # the last of them
-        self._wave = np.zeros(0, dtype=np.float32)  # from the edge before `_done` on
-        self._known = np.zeros(0, dtype=np.bool_)
+        self._mel: NDArray[np.float32] = np.full((self._config.bins, 0), np.nan, dtype=np.float32)  # the last of them
+        self._wave: NDArray[np.float32] = np.zeros(0, dtype=np.float32)  # from the edge before `_done` on
+        self._known: NDArray[np.bool_] = np.zeros(0, dtype=np.bool_)
 
     @property
     def end_s(self) -> float:

@@ -99,6 +99,21 @@ window.addEventListener('load', async () => {
     assert title == f"rows {ROWS} sorted true sounds {ROWS + 41} seconds 1.0 pictures true", done.stderr[-2000:]
 
 
+def test_what_was_not_measured_is_called_unknown():
+    """A tracker that nobody heard of at the end has not missed zero windows."""
+    from hearing_hands_ros.cli.demo import Truth, figures_of, report_text
+    from hearing_hands_ros.demo.evaluate import evaluate
+    from hearing_hands_ros.demo.recording import Recording
+
+    silent, counted = Recording(windows=7), Recording(windows=7)
+    counted.afterwards["hand_tracker: status"] = (0, "", {"windows": "9"})
+    texts = []
+    for recording in (silent, counted):
+        figures = figures_of(recording, evaluate([], ()), Truth(0, 60.0, ()), 61.0)
+        texts.append(dict(report_text(figures).facts)["windows published / missed"])
+    assert texts == ["unknown / unknown", "9 / 2"]
+
+
 def test_without_its_files_it_says_what_is_missing(tmp_path, monkeypatch):
     from hearing_hands_ros.cli import demo as command
 

@@ -61,7 +61,7 @@ def options(*words: str) -> Options:
 def test_the_options_are_those_of_the_launch_files():
     assert options() == Options()
     given = options(
-        "--scene", "s", "--model", "m", "--microphone", "device", "--respawn", "--log-level", "debug",
+        "--scene", "s", "--model", "m", "--microphone", "device", "--use-respawn", "--log-level", "debug",
         "--namespace", "n", "--params-file", "p", "--use-sim-time", "--demo", "--no-autostart",
         "--device", "cpu", "--rate", "2",
     )  # fmt: skip
@@ -139,6 +139,10 @@ def test_a_killed_node_is_started_again_after_two_seconds():
         (["--rate", "fast", "--bag", "/"], "argument 'rate': wanted a number, got 'fast'"),
         (["--bag", "/no/such"], "argument 'bag': wanted a rosbag2 folder"),
         (["--bag", "/", "--demo"], "wanted none with 'demo'"),
+        (["--rate", "2"], "--rate: wanted --bag with it"),
+        (["--start-s", "1", "--demo"], "--start-s: wanted --bag with it"),
+        (["--loop", "--microphone", "none"], "--loop: wanted --bag with it"),
+        (["--no-graph"], "--no-graph: wanted --bag with it"),
     ],
 )
 def test_wrong_arguments_end_with_code_2_and_one_line(capsys, words, message):
@@ -146,6 +150,13 @@ def test_wrong_arguments_end_with_code_2_and_one_line(capsys, words, message):
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_the_options_have_the_names_of_the_launch_arguments(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["up", "--help"])
+    offered = set(re.findall(r"--(?:no-)?([a-z-]+)", capsys.readouterr().out))
+    assert {name.replace("_", "-") for name in Options.names()} <= offered
 
 
 def test_unknown_words_are_refused(capsys):
@@ -162,7 +173,7 @@ def test_unknown_words_are_refused(capsys):
 def test_real_nodes_start_respawn_and_stop_on_ctrl_c(environment, tmp_path):
     sound = tmp_path / "tap.wav"
     soundfile.write(sound, np.zeros(16000 * 60, np.float32), 16000)
-    words = ["up", "--microphone", str(sound), "--respawn", "--namespace", "left"]
+    words = ["up", "--microphone", str(sound), "--use-respawn", "--namespace", "left"]
     process = subprocess.Popen(
         [sys.executable, "-m", "hearing_hands_ros.cli.main", *words], env=environment, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=tmp_path,

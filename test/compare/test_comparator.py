@@ -1,5 +1,6 @@
 """The comparator without ROS: pieces in any order, one verdict a touch."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,8 +75,6 @@ def compare(judge, bank, wave, touches=(), block=320, order="hands first", rate=
 
 def standing(end_ns):
     """A second of a hand that touches nothing."""
-    from dataclasses import replace
-
     return replace(one_touch("wood", "tap", end_ns - NS), contacts=())
 
 
@@ -114,13 +113,12 @@ def test_a_touch_hidden_by_the_one_before_it_is_not_called_missing(judge, bank, 
     comparator = Comparator(judge, ComparatorSettings())
     first = one_touch("gravel", "tap", START + round(0.7 * NS))
     second = one_touch("gravel", "tap", START + round(0.9 * NS)).contacts[0]
-    from dataclasses import replace
-
     second = replace(second, contact_id=2)
     motion = replace(first, contacts=(replace(first.contacts[0], contact_id=1), second))
     prediction = ExamplePredictor(bank).predict([motion])[0]
     comparator.hear(START, wave[:, None], RATE)
     comparator.see(motion)
+    comparator.see(standing(START + 2 * NS))
     comparator.expect(prediction, 7)
     results = [r for r in comparator.poll(START + 3 * NS) if r.prediction_id == 7]
     assert results[0].judgement.verdict in (Verdict.UNKNOWN, Verdict.NORMAL, Verdict.DIFFERENT)
@@ -149,33 +147,147 @@ def test_no_prediction_no_sound_no_hands_are_all_unknown(judge, bank, heard_ones
     assert "no hand was followed" in unknown[0].judgement.reason
 
 
-def test_it_forgets_what_is_old(judge, bank, heard_ones):
+def test_it_forgets_what_is_old_and_judges_no_touch_again(judge):
     comparator = Comparator(judge, ComparatorSettings())
+    motions, judged = [], []
     for second in range(0, 300, 2):
-        comparator.see(one_touch("wood", "tap", START + second * NS))
-        comparator.poll(START + (second + 2) * NS)
+        motions.append(one_touch("wood", "tap", START + second * NS))
+        contacts = tuple(motion.contacts[0] for motion in motions[-20:])  # windows of 40 s
+        comparator.see(replace(motions[-1], contacts=contacts))
+        judged += [result.stamp_ns for result in comparator.poll(START + (second + 2) * NS)]
+    assert judged == [motion.contacts[0].start_ns for motion in motions]
     assert len(comparator._touches) < 15
     assert len(comparator._hands) <= 2000
 
 
-def test_a_collection_takes_only_what_was_heard_and_only_plain_names():
+def test_touches_from_before_the_start_are_not_judged_but_known(judge, heard_ones):
+    comparator = Comparator(judge, ComparatorSettings())
+    comparator.clear(START + NS // 2)
+    old, new = one_touch("wood", "tap", START), one_touch("metal", "tap", START + 2 * NS)
+    wave = room(4.0, [(0.75, tap_of(heard_ones, "wood"))])  # rings on after the start
+    comparator.hear(START + NS // 2, wave[RATE // 2 :, None], RATE)
+    comparator.see(replace(standing(START + 4 * NS), contacts=(*old.contacts, *new.contacts)))
+    results = comparator.poll(START + 9 * NS)
+    assert [result.contact for result in results] == list(new.contacts)
+
+
+def test_a_touch_waits_until_it_is_known_whether_another_begins_in_its_sound(judge, bank, heard_ones):
+    wave = room(3.0, [(1.0, tap_of(heard_ones, "wood")), (1.3, tap_of(heard_ones, "metal"))])
+    first, second = (one_touch(m, "tap", START + round(t * NS)) for m, t in (("wood", 0.7), ("metal", 1.0)))
+    predictor = ExamplePredictor(bank)
+
+    def told_of_the_first():
+        comparator = Comparator(judge, ComparatorSettings())
+        comparator.hear(START, wave[:, None], RATE)
+        comparator.see(replace(standing(START + round(1.2 * NS)), contacts=first.contacts))
+        comparator.expect(predictor.predict([first])[0], 1)
+        assert comparator.poll(START + 2 * NS) == []
+        return comparator
+
+    comparator = told_of_the_first()
+    comparator.see(standing(START + 2 * NS), going_on=second.contacts)
+    assert [r.judgement.verdict for r in comparator.poll(START + 2 * NS)] == [Verdict.NORMAL]
+    comparator = told_of_the_first()  # and nothing of the hands any more
+    assert [r.prediction_id for r in comparator.poll(START + round(3.2 * NS)) if r.contact] == [1]
+
+
+def test_hands_from_before_a_clock_jump_do_not_stay(judge, heard_ones):
+    comparator = Comparator(judge, ComparatorSettings())
+    comparator.see(standing(START + 50 * NS))
+    comparator.hear(START, room(3.0, [(1.0, tap_of(heard_ones, "metal"))])[:, None], RATE)
+    comparator.see(standing(START + round(1.8 * NS)))
+    assert [r.judgement.verdict for r in comparator.poll(START + 3 * NS)] == [Verdict.UNEXPECTED]
+    assert comparator.hands_until_ns < START + 2 * NS
+
+
+def hear_with(judge, bank, heard_ones, lose):
+    """Verdicts on touches of wood at 1.2 and 2.6 s; `lose` spoils sound (L, 1) and lost (L,)."""
+    wave = room(4.0, [(t, tap_of(heard_ones, "wood")) for t in (1.2, 2.6)])[:, None]
+    lost = np.zeros(len(wave), bool)
+    lose(wave, lost)
+    comparator = Comparator(judge, ComparatorSettings())
+    for first in range(0, len(wave), 320):
+        comparator.hear(START + first * NS // RATE, wave[first : first + 320], RATE, lost[first : first + 320])
+    for number, at in enumerate((1.2, 2.6)):
+        motion = one_touch("wood", "tap", START + round((at - 0.3) * NS))
+        comparator.see(motion)
+        comparator.expect(ExamplePredictor(bank).predict([motion])[0], number + 1)
+    comparator.see(standing(START + 4 * NS))
+    return comparator.poll(START + 4 * NS)
+
+
+def test_a_few_lost_samples_spoil_the_touch_they_belong_to_and_no_other(judge, bank, heard_ones):
+    def lose(wave, lost):
+        at = slice(round(1.25 * RATE), round(1.255 * RATE))
+        wave[at], lost[at] = 0.0, True
+
+    spoiled, whole = (r.judgement for r in hear_with(judge, bank, heard_ones, lose) if r.contact)
+    assert (spoiled.verdict, whole.verdict) == (Verdict.UNKNOWN, Verdict.NORMAL)
+    assert "all but 5.0 ms: audio was lost" in spoiled.reason
+    assert spoiled.touch is None  # nor does a calibration count it
+
+
+def test_a_microphone_that_gives_exact_zeros_makes_no_touch_missing(judge, bank, heard_ones):
+    def mute(wave, lost):
+        wave[round(2.2 * RATE) :] = 0.0
+
+    heard, muted = (r.judgement for r in hear_with(judge, bank, heard_ones, mute))
+    assert (heard.verdict, muted.verdict) == (Verdict.NORMAL, Verdict.UNKNOWN)
+    assert "exactly zero" in muted.reason
+
+
+@pytest.mark.parametrize("marked", [True, False])
+def test_room_noise_that_comes_back_after_a_gap_is_no_sound(judge, marked):
+    comparator = Comparator(judge, ComparatorSettings())
+    wave = room(6.0)[:, None]
+    for first in range(0, len(wave), 320):
+        gone = 2.0 <= first / RATE < 4.0
+        block = np.zeros((320, 1), np.float32) if gone else wave[first : first + 320]
+        if marked or not gone:
+            comparator.hear(START + first * NS // RATE, block, RATE, np.full(320, gone))
+    comparator.see(standing(START + 6 * NS))
+    assert comparator.poll(START + 9 * NS) == []
+
+
+def test_a_touch_longer_than_the_sound_that_is_kept_is_unknown(judge, bank):
+    comparator = Comparator(judge, ComparatorSettings())
+    motion = one_touch("wood", "tap", START)
+    endless = replace(motion.contacts[0], start_ns=0, end_ns=START)
+    comparator.hear(START, room(1.0)[:, None], RATE)
+    comparator.expect(replace(ExamplePredictor(bank).predict([motion])[0], contacts=(endless,)), 1)
+    comparator.see(standing(START + NS))
+    (result,) = comparator.poll(START + NS)
+    assert result.judgement.verdict == Verdict.UNKNOWN
+    assert "at most 20 s" in result.judgement.reason
+
+
+def test_a_collection_takes_only_touches_with_the_score_that_decides():
     heard = TouchScores({"log_mel": 1.0}, 0.0, 0.3)
     silent = TouchScores({"log_mel": float("nan")}, float("nan"), None)
-    collection = CalibrationCollection(2, "")
-    assert not collection.add(silent)
-    assert not collection.add(None)
-    assert not collection.add(heard)
+    unlike = TouchScores({"log_mel": 1.0, "material": float("nan")}, 0.0, 0.3)
+    collection = CalibrationCollection(2, 0.4, "")
+    for scores in (silent, None, unlike):
+        assert not collection.add(scores)
     assert collection.add(heard)
+    assert str(collection) == "calibrating 1 of 2"
+    assert not collection.is_complete
+    assert collection.add(heard)
+    assert collection.is_complete
     assert collection.finish(Path("/nowhere"))[0].count("log_mel") == 2
+
+
+def test_a_collection_wants_enough_touches_for_alpha_and_a_plain_name():
+    CalibrationCollection(19, 0.05, "desk")
+    for wanted in (0, 18):
+        with pytest.raises(ValueError, match=f"touches wants 19 or more for alpha 0.05, got {wanted}"):
+            CalibrationCollection(wanted, 0.05, "desk")
     for name in ("../x", "a/b", ".", "a.yaml", "x" * 80):
         with pytest.raises(ValueError, match="letters, digits"):
-            CalibrationCollection(2, name)
-    with pytest.raises(ValueError, match="wants one or more, got 0"):
-        CalibrationCollection(0, "")
+            CalibrationCollection(19, 0.05, name)
 
 
 def test_a_collection_that_cannot_be_saved_says_so(tmp_path):
     (tmp_path / "file").write_text("")
-    collection = CalibrationCollection(1, "desk", [TouchScores({"log_mel": 1.0}, 0.0, 0.3)])
+    collection = CalibrationCollection(1, 0.5, "desk", [TouchScores({"log_mel": 1.0}, 0.0, 0.3)])
     with pytest.raises(OSError, match="file"):
         collection.finish(tmp_path / "file")

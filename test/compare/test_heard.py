@@ -45,10 +45,26 @@ def test_a_gap_is_marked_and_does_not_shift_what_follows():
     assert not mask[4000:12000].any()
     samples, _ = heard.segment(START + int(3.1 * SECOND), 3200)
     assert np.argmax(samples) / 16000 == pytest.approx(0.1025, abs=0.001)
-    assert heard.restarts == 1
+    assert [begin for begin, _ in heard.stretches(0)] == [0, 32000]
 
 
-def test_lost_samples_count_as_not_heard():
+@pytest.mark.parametrize("rate", [8000, 16000, 44100, 48000])
+def test_only_the_samples_that_are_lost_count_as_not_heard(rate):
+    heard = HeardSound(16000, 5.0)
+    lost = np.zeros(2 * rate, bool)
+    lost[round(0.503 * rate) : round(0.507 * rate)] = lost[round(1.2 * rate) : round(1.25 * rate)] = True
+    for first in range(0, 2 * rate, 441):
+        block = np.ones((len(lost[first : first + 441]), 1), np.float32)
+        heard.push(START + first * SECOND // rate, block, rate, lost[first : first + 441])
+    _, mask = heard.segment(START, 31000)
+    seconds = np.flatnonzero(~mask) / 16000
+    for begin, end in ((0.503, 0.507), (1.2, 1.25)):
+        found = seconds[(seconds > begin - 0.1) & (seconds < end + 0.1)]
+        assert (found[0], found[-1]) == pytest.approx((begin, end), abs=2e-4)
+        assert len(found) == pytest.approx((end - begin) * 16000, abs=4)
+
+
+def test_lost_samples_are_silent():
     heard = HeardSound(16000, 5.0)
     heard.push(START, np.ones((1600, 1), np.float32), 16000)
     heard.push(START + SECOND // 10, np.zeros((1600, 1), np.float32), 16000, np.ones(1600, bool))
@@ -72,8 +88,8 @@ def test_a_rate_change_and_a_step_back_in_time_begin_anew():
     push_all(heard, np.ones((16000, 1), np.float32), 16000)
     push_all(heard, np.ones((48000, 2), np.float32), 48000, start_ns=START + SECOND)
     assert heard.segment(START, 30000)[1].mean() > 0.99
-    added = heard.push(START - 100 * SECOND, np.ones((441, 1), np.float32), 16000)
-    assert len(added) == 441
+    assert heard.push(START - 100 * SECOND, np.ones((441, 1), np.float32), 16000) == 0
+    assert [(begin, len(samples)) for begin, samples in heard.stretches(0)] == [(0, 441)]
     push_all(heard, np.ones((16000, 1), np.float32), 16000, start_ns=START - 100 * SECOND)
     assert heard.segment(START - 100 * SECOND, 16000)[1].all()
     assert not heard.segment(START, 16000)[1].any()

@@ -50,23 +50,23 @@ def test_without_a_bank_the_mel_decides():
 
 
 @pytest.mark.parametrize(
-    ("contact", "heard", "given", "calibration", "coverage", "what"),
+    ("contact", "heard", "given", "calibration", "lost_s", "what"),
     [
-        (TAP, True, scores(material=1.0), CALIBRATION, 0.9, "lost"),
+        (TAP, True, scores(material=1.0), CALIBRATION, 0.002, "all but 2.0 ms"),
         (TAP, False, None, CALIBRATION, 0.5, "lost"),
         (None, True, None, CALIBRATION, 0.5, "lost"),
         (TAP, True, scores(material=1.0), CALIBRATION, math.nan, "lost"),
-        (TAP, True, None, CALIBRATION, 1.0, "no prediction"),
-        (TAP, True, scores(material=1.0), None, 1.0, "calibration"),
-        (TAP, True, scores(material=math.nan), CALIBRATION, 1.0, "no material score"),
-        (TAP, True, scores(), CALIBRATION, 1.0, "no log_mel score"),
-        (TAP, True, scores(material=1.0), Calibration("few", {"material": (1.0, 2.0)}), 1.0, "wanted 19"),
-        (TAP, True, scores(material=1.0), Calibration("other", {"log_mel": (1.0,) * 50}), 1.0, "wanted 19"),
-        (replace(TAP, material=""), True, scores(material=1.0), CALIBRATION, 1.0, "does not say"),
+        (TAP, True, None, CALIBRATION, 0.0, "no prediction"),
+        (TAP, True, scores(material=1.0), None, 0.0, "calibration"),
+        (TAP, True, scores(material=math.nan), CALIBRATION, 0.0, "no material score"),
+        (TAP, True, scores(), CALIBRATION, 0.0, "no log_mel score"),
+        (TAP, True, scores(material=1.0), Calibration("few", {"material": (1.0, 2.0)}), 0.0, "wanted 19"),
+        (TAP, True, scores(material=1.0), Calibration("other", {"log_mel": (1.0,) * 50}), 0.0, "wanted 19"),
+        (replace(TAP, material=""), True, scores(material=1.0), CALIBRATION, 0.0, "does not say"),
     ],
 )
-def test_lack_of_data_is_unknown_and_never_normal(contact, heard, given, calibration, coverage, what):
-    d = decide(contact, heard, given, calibration, coverage=coverage)
+def test_lack_of_data_is_unknown_and_never_normal(contact, heard, given, calibration, lost_s, what):
+    d = decide(contact, heard, given, calibration, lost_s=lost_s)
     assert d.verdict == Verdict.UNKNOWN
     assert what in d.reason
 

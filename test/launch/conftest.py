@@ -1,7 +1,6 @@
 """A private ROS domain, an install prefix made of the checkout, and the stand-in of launch."""
 
 import os
-import socket
 import sys
 from pathlib import Path
 
@@ -9,19 +8,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 STAND_IN = ROOT / "test" / "launch_stand_in"
-
-
-def free_domain() -> int:
-    """A ROS domain on whose first discovery port nobody listens."""
-    for step in range(100):
-        domain = 1 + (os.getpid() + step) % 100
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind(("127.0.0.1", 7400 + 250 * domain + 10))
-            except OSError:
-                continue
-        return domain
-    raise RuntimeError("no free ROS domain")
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +20,7 @@ def stand_in(monkeypatch):
 
 
 @pytest.fixture
-def prefix(tmp_path, monkeypatch):
+def prefix(tmp_path, monkeypatch, private_domain):
     """An ament prefix as colcon makes it, with this Python and this checkout in it."""
     from hearing_hands_ros.graph import NODES
 
@@ -47,9 +33,8 @@ def prefix(tmp_path, monkeypatch):
         script = root / "lib" / "hearing_hands_ros" / node
         script.write_text(f"#!{sys.executable}\nfrom hearing_hands_ros.nodes.{node} import main\n\nmain()\n")
         script.chmod(0o755)
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(free_domain()))
-    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    monkeypatch.setenv("ROS_LOG_DIR", str(tmp_path))
+    for name, value in private_domain.items():
+        monkeypatch.setenv(name, value)
     before = [path for path in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if path]
     monkeypatch.setenv("AMENT_PREFIX_PATH", os.pathsep.join([str(root), *before, sys.prefix]))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))

@@ -33,9 +33,9 @@ class Table:
         return Answer(points_m[:, 2].copy(), normal, foot, (points_m[:, 0] >= 0).astype(int), np.ones(count))
 
 
-def run(height_of_t, x_of_t=lambda t: 0.1, duration_s=3.0, noise_m=0.0, valid_of_t=lambda t: True, **settings):
-    """Move a probe over the table; return all changed touches and the tracker."""
-    tracker = SceneHandTracker(Table(), TrackerSettings(), ContactSettings(**settings))
+def run(height_of_t, x_of_t=lambda t: 0.1, duration_s=3.0, noise_m=0.0, valid_of_t=lambda t: True, first_id=1):
+    """Move a probe over the table; return all changed touches, all windows and the tracker."""
+    tracker = SceneHandTracker(Table(), TrackerSettings(), ContactSettings(), first_id)
     rng = np.random.default_rng(3)
     hand = end_effector_keypoints(0.15, 0.0) * [1, 1, -1]
     hand[:, 2] += 0.15  # fingertips in z = 0 when the height is 0
@@ -44,9 +44,9 @@ def run(height_of_t, x_of_t=lambda t: 0.1, duration_s=3.0, noise_m=0.0, valid_of
         t = frame / 30
         keypoints = np.zeros((2, 21, 3))
         keypoints[RIGHT] = hand + [x_of_t(t), 0, height_of_t(t)] + rng.normal(0, noise_m, (21, 3))
-        changed, window = tracker.push(frame, keypoints, np.array([False, valid_of_t(t)]))
-        touches += changed
-        windows += [window] if window else []
+        tracked = tracker.push(frame, keypoints, np.array([False, valid_of_t(t)]))
+        touches += tracked.touches
+        windows += [tracked.window] if tracked.window else []
     return touches, windows, tracker
 
 
@@ -103,9 +103,55 @@ def test_a_hand_lost_while_touching_ends_its_touch():
 def test_a_jump_is_an_invalid_frame_and_no_touch():
     touches, windows, tracker = run(lambda t: 0.5 if t < 1.0 else 0.001, duration_s=2.0)
     assert tracker.jumps == 1
-    assert touches[0].approach_speed_mps == 0.0  # it stands on the table, but did not come down on it
-    window = windows[-1].hands
-    assert window.valid[:, RIGHT].sum() == window.first_frame + len(window.valid) - 1
+    assert touches == []  # it stands on the table, but did not come down on it
+    assert np.flatnonzero(~windows[-1].hands.valid[:, RIGHT]).tolist() == [30]
+
+
+def test_a_hand_that_jumped_is_not_reported_as_valid():
+    tracker = SceneHandTracker(Table(), TrackerSettings(), ContactSettings())
+    keypoints = np.full((2, 21, 3), 0.5)
+    both = np.array([True, True])
+    assert tracker.push(0, keypoints, both).valid.tolist() == [True, True]
+    keypoints[RIGHT] += 1.0
+    assert tracker.push(1, keypoints, both).valid.tolist() == [True, False]
+    keypoints[0, 3] = np.nan
+    assert tracker.push(2, keypoints, both).valid.tolist() == [False, True]
+    assert both.all()
+
+
+@pytest.mark.parametrize("height_m", [0.001, 0.007])
+def test_a_hand_that_reappears_at_rest_touches_only_after_it_has_left(height_m):
+    def height_of_t(t):
+        return height_m if t < 2.5 else tap(t, 0.4, at=3.5)
+
+    def seen(t):
+        return not 1.0 < t < 1.5
+
+    assert run(height_of_t, valid_of_t=seen, duration_s=2.5)[0] == []
+    touches, _, _ = run(height_of_t, valid_of_t=seen, duration_s=4.0)
+    assert [touch.ended for touch in touches] == [False, True]
+    assert touches[0].start_ns * 1e-9 == pytest.approx(3.5, abs=0.012)
+
+
+def test_ids_count_up_from_the_first_one_also_after_time_jumped():
+    touches, _, tracker = run(lambda t: min(tap(t, 0.4, at=1.0), tap(t, 0.4, at=2.0)), first_id=7000)
+    assert [touch.id for touch in touches] == [7000, 7000, 7001, 7001]
+    tracker.finish()
+    hand = np.zeros((2, 21, 3))
+    for frame, height in enumerate((0.02, 0.001), start=1000):
+        hand[RIGHT, :, 2] = height
+        touches = tracker.push(frame, hand, np.array([False, True])).touches
+    assert [touch.id for touch in touches] == [7002]
+
+
+def test_what_goes_on_when_time_jumps_is_ended_and_shown_once():
+    touches, _, tracker = run(lambda t: tap(t, 0.4, dwell=9.0), duration_s=2.0)
+    ended, window = tracker.finish()
+    assert [(touch.id, touch.ended) for touch in ended] == [(touches[0].id, True)]
+    assert window.touches == tuple(ended)
+    assert window.hands.end_ns == ended[0].end_ns
+    assert tracker.finish() == ([], None)
+    assert tracker.window() is None
 
 
 def test_a_resting_hand_is_one_touch_and_a_long_slide_goes_on():
@@ -117,11 +163,24 @@ def test_a_resting_hand_is_one_touch_and_a_long_slide_goes_on():
     assert ended[1].start_ns - ended[0].end_ns == 0
 
 
-def test_a_window_is_due_every_stride_and_when_a_touch_ends():
-    _, windows, _ = run(lambda t: tap(t, 0.4, at=1.1), duration_s=2.0)
-    ends = [window.hands.end_ns for window in windows]
-    assert len(ends) == 5  # four strides and one touch
-    assert any(window.touches and window.touches[-1].ended for window in windows)
+def test_a_window_is_due_every_stride_and_when_a_touch_begins_or_ends():
+    touches, windows, _ = run(lambda t: tap(t, 0.4, at=1.1), duration_s=2.0)
+    assert [touch.ended for touch in touches] == [False, True]
+    assert len(windows) == 6  # four strides, one begin and one end
+    shown = [(window.hands.end_ns, window.touches[-1].ended) for window in windows if window.touches]
+    assert [ended for _, ended in shown] == [False, True, True]
+    assert (shown[0][0] - touches[0].start_ns) * 1e-9 < 0.05
+
+
+def test_no_frame_of_a_window_stands_before_time_zero():
+    _, windows, _ = run(lambda t: 0.5, duration_s=6.0)
+    starts = [window.hands.start_ns for window in windows]
+    assert starts[:8] == [0] * 8
+    assert starts[-1] > 0
+    lengths = [len(window.hands.valid) for window in windows]
+    assert lengths[:3] == [1, 16, 31]
+    assert lengths[-1] == 120
+    assert all(window.hands.valid[:, RIGHT].all() for window in windows)
 
 
 def test_frames_nobody_gave_are_invalid_and_time_never_goes_back():
@@ -131,6 +190,7 @@ def test_frames_nobody_gave_are_invalid_and_time_never_goes_back():
     window.push(10, *good)
     window.push(12, *good)
     frames = window.frames()
+    assert frames.first_frame == 9
     assert frames.valid[:, 0].tolist() == [False, True, False, True]
     assert np.isnan(frames.keypoints[2]).all()
     with pytest.raises(ValueError, match="wants a number over 12, got 12"):

@@ -15,10 +15,8 @@ import contextlib
 import ctypes.util
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -43,20 +41,6 @@ def wait_until(condition: Callable[[], Any], timeout_s: float, what: Callable[[]
         if time.monotonic() > until_s:
             pytest.fail(f"not within {timeout_s:g} s: {what()}", pytrace=True)
         time.sleep(0.02)
-
-
-def free_domain() -> int:
-    """Return a ROS domain whose discovery ports nobody uses (Linux: up to 101)."""
-    for domain in random.sample(range(1, 102), 101):
-        with contextlib.ExitStack() as sockets:
-            try:
-                for offset in (0, 10, 11, 12, 13, 14, 15):
-                    sock = sockets.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-                    sock.bind(("", 7400 + 250 * domain + offset))
-            except OSError:
-                continue
-            return domain
-    pytest.fail("no free ROS_DOMAIN_ID in 1..101")
 
 
 class NodeProcess:
@@ -175,13 +159,13 @@ class DiagnosticsInbox:
 class RosDomain:
     """One free domain with a probe node in it, and what was started in it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, domain: int) -> None:
         import rclpy
         from rclpy.context import Context
         from rclpy.executors import SingleThreadedExecutor
 
         self.folder = folder
-        self.domain = free_domain()
+        self.domain = domain
         self.processes: list[NodeProcess] = []
         self.environment = {
             **os.environ,
@@ -288,12 +272,12 @@ class RosDomain:
 
 
 @contextlib.contextmanager
-def _domain(folder: Path) -> Iterator[RosDomain]:
+def _domain(folder: Path, number: int) -> Iterator[RosDomain]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
         patch.delenv("ROS_LOCALHOST_ONLY", raising=False)
         patch.setenv("ROS_LOG_DIR", str(folder))
-        domain = RosDomain(folder)
+        domain = RosDomain(folder, number)
         try:
             yield domain
         finally:
@@ -301,16 +285,16 @@ def _domain(folder: Path) -> Iterator[RosDomain]:
 
 
 @pytest.fixture
-def ros_domain(tmp_path: Path) -> Iterator[RosDomain]:
+def ros_domain(tmp_path: Path, free_domain: Callable[[], int]) -> Iterator[RosDomain]:
     """A free ROS domain on this machine only, with a probe node."""
-    with _domain(tmp_path) as domain:
+    with _domain(tmp_path, free_domain()) as domain:
         yield domain
 
 
 @pytest.fixture(scope="module")
-def shared_ros_domain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RosDomain]:
+def shared_ros_domain(tmp_path_factory: pytest.TempPathFactory, free_domain: Callable[[], int]) -> Iterator[RosDomain]:
     """The same, shared by the tests of a module: for a node that several tests talk to."""
-    with _domain(tmp_path_factory.mktemp("ros")) as domain:
+    with _domain(tmp_path_factory.mktemp("ros"), free_domain()) as domain:
         yield domain
 
 

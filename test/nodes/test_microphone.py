@@ -201,11 +201,34 @@ def test_clipping_is_reported(room: Room) -> None:
 
 
 def test_silence_is_reported(room: Room) -> None:
-    room.talker.amplitude = 0.0
-    room.wait(WARN, "flat line")
     room.talker.amplitude = 1e-6
     room.wait(WARN, "silence for over 1 s")
     room.talker.amplitude = 0.1
+
+
+def test_exact_zeros_are_lost_sound_and_not_a_quiet_room(room: Room) -> None:
+    room.talker.amplitude = 0.0
+    room.wait(WARN, "silent (exact zeros)")
+    room.heard.wait(lambda messages: messages[-1].lost and all(messages[-1].lost))
+    zeros = [m for m in room.heard.messages if not np.asarray(m.data).any()]
+    quiet_s = sum(len(m.data) for m in zeros if not m.lost) / room.talker.rate
+    assert quiet_s == pytest.approx(1.0, abs=0.1), "a second of zeros may be a very quiet room"
+    room.talker.amplitude = 0.1
+    room.ends_healthy()
+    assert not room.heard.messages[-1].lost
+
+
+def test_numbers_that_are_no_sound_are_refused_and_leave_marked_silence(room: Room) -> None:
+    before = float(room.state.values["refused"])
+    room.talker.amplitude = 3e38
+    time.sleep(0.1)
+    room.talker.amplitude = 0.1
+    room.wait(WARN, "wanted samples in [-1, 1], got one of 3e+38")
+    room.ends_healthy()
+    assert float(room.state.values["refused"]) > before
+    assert max(np.abs(np.asarray(m.data)).max() for m in room.heard.messages) <= 1.0
+    assert any(m.lost for m in room.heard.messages)
+    assert_contiguous(room.heard.messages)
 
 
 def test_nan_becomes_marked_silence(room: Room) -> None:
@@ -221,6 +244,7 @@ def test_messages_that_are_no_sound_are_refused(room: Room) -> None:
     faults: list[Callable[[Any], None]] = [
         lambda m: setattr(m, "data", array.array("f")),
         lambda m: setattr(m, "sample_rate_hz", 0),
+        lambda m: setattr(m, "sample_rate_hz", 2**32 - 1),
         lambda m: setattr(m, "channels", 0),
         lambda m: setattr(m, "lost", [True]),
         lambda m: setattr(m, "channels", 3),

@@ -1,5 +1,6 @@
 """The sound comparator as a process: recorded touches come in, verdicts go out."""
 
+import shutil
 import threading
 import time
 
@@ -9,6 +10,8 @@ from conftest import wait_until
 from diagnostic_msgs.msg import DiagnosticStatus
 from hearing_hands_ros.msg import Audio, ContactEvent, HandTrajectory, SoundComparison, SoundPrediction
 from hearing_hands_ros.srv import Calibrate
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from rosgraph_msgs.msg import Clock
 from touches import BANK, NS, RATE_HZ, recorded, sound, stamp_to_ns, touch, window
 
@@ -21,13 +24,31 @@ MODULE = "hearing_hands_ros.nodes.sound_comparator"
 BLOCK_S = 0.02
 
 
+class SimulatedTime:
+    """A /clock that goes on whenever it is read, and can jump and stand."""
+
+    def __init__(self, ros):
+        self._publisher = ros.talk(Clock, "/clock")
+        self.offset_ns = 100 * NS - time.time_ns()
+        self.stands_at_ns = None
+
+    def __call__(self):
+        if self.stands_at_ns is not None:
+            return self.stands_at_ns
+        now = time.time_ns() + self.offset_ns
+        self._publisher.publish(Clock(clock=stamp_from_ns(now)))
+        return now
+
+
 class World:
     """A microphone and a tracker that run in real time beside a real generator and the comparator under test."""
 
-    def __init__(self, ros, clock=None, **parameters):
+    def __init__(self, ros, clock=None, ready=OK, **parameters):
         self.ros = ros
-        self.generator = ros.start("hearing_hands_ros.nodes.sound_generator", {"model": str(BANK)})
-        self.comparator = ros.start(MODULE, {"bank": str(BANK), "alpha": 0.01, "retry_s": 0.3, **parameters})
+        self.time = {"use_sim_time": clock is not None}
+        self.parameters = {"bank": str(BANK), "alpha": 0.01, "retry_s": 0.3, **self.time, **parameters}
+        self.start_generator()
+        self.start_comparator()
         self.audio, self.hands = ros.talk(Audio, "heard/audio"), ros.talk(HandTrajectory, "hands")
         self.comparison = ros.listen(SoundComparison, "comparison")
         self.diagnostics = ros.diagnostics("sound_comparator")
@@ -36,6 +57,7 @@ class World:
         self.sounds: list[tuple[int, np.ndarray]] = []  # (first sample's time, samples)
         self.events: list = []
         self.hear, self.track, self.spoil = True, True, lambda message: message
+        self.window_s = 4.0
         self.number = 0
         recorded("wood")  # loads the recordings, which takes a while
         self._stopping = False
@@ -43,8 +65,21 @@ class World:
         ros.wait_for_listener(self.audio, 20.0)
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        self.diagnostics.wait(OK)
+        self.diagnostics.wait(ready, timeout_s=20.0)
         time.sleep(0.5)  # of room noise before the first touch
+
+    def start_generator(self):
+        self.generator = self.ros.start("hearing_hands_ros.nodes.sound_generator", {"model": str(BANK), **self.time})
+
+    def start_comparator(self):
+        self.comparator = self.ros.start(MODULE, self.parameters)
+
+    def recovers(self):
+        """Wait until diagnostics are OK again, and see that a touch is judged."""
+        self.diagnostics.wait(OK, timeout_s=20.0, since=len(self.diagnostics.statuses))
+        message = self.verdict(self.touch("wood"))
+        assert message.verdict == NORMAL, message.reason
+        time.sleep(0.5)
 
     def stop(self):
         self._stopping = True
@@ -90,7 +125,7 @@ class World:
                 if self.hear:
                     self.audio.publish(self.spoil(sound(stamp, samples)))
                 block += 1
-            begun = [e for e in self.events if now - 4 * NS < stamp_to_ns(e.header.stamp) < now]
+            begun = [e for e in self.events if now - self.window_s * NS < stamp_to_ns(e.header.stamp) < now]
             for event in begun:
                 event.phase = ContactEvent.ENDED if stamp_to_ns(event.end) < now else ContactEvent.STARTED
             if self.track and now > told_ns + NS // 4:
@@ -157,20 +192,24 @@ def test_without_sound_hands_or_prediction_nothing_is_normal_and_it_recovers(wor
     message = world.verdict(world.touch("wood"))
     assert message.verdict == UNKNOWN
     assert "no prediction" in message.reason
-    world.ros.start("hearing_hands_ros.nodes.sound_generator", {"model": str(BANK)})
-    time.sleep(3.0)
+    world.diagnostics.wait(WARN, "UNKNOWN: no predictions from the generator for the last 1 touches")
+    world.start_generator()
+    world.ros.diagnostics("sound_generator").wait(OK, timeout_s=20.0)
     assert world.verdict(world.touch("wood")).verdict == NORMAL
+    world.diagnostics.wait(OK, since=len(world.diagnostics.statuses))
 
 
 def test_damaged_sound_is_refused_and_a_gap_under_a_touch_is_unknown(world):
-    def not_a_number(message):
-        message.data[5] = float("nan")
-        return message
+    for garbage, said in ((float("nan"), "finite samples"), (3e38, "samples want at most 100, got 3e+38")):
 
-    world.spoil = not_a_number
-    world.diagnostics.wait(ERROR, "finite samples")
-    world.spoil = lambda message: message
-    world.diagnostics.wait(OK, since=len(world.diagnostics.statuses))
+        def damage(message, garbage=garbage):
+            message.data[5] = garbage
+            return message
+
+        world.spoil = damage
+        world.diagnostics.wait(ERROR, said)
+        world.spoil = lambda message: message
+        world.diagnostics.wait(OK, since=len(world.diagnostics.statuses))
 
     def lost(message):
         message.lost = [True] * len(message.data)
@@ -185,24 +224,59 @@ def test_damaged_sound_is_refused_and_a_gap_under_a_touch_is_unknown(world):
     message = world.verdict(number)
     assert message.verdict == UNKNOWN, message.reason
     assert "audio was lost" in message.reason
-    assert world.verdict(world.touch("wood")).verdict == NORMAL
+    world.recovers()
+
+    def zero(message):
+        message.data = type(message.data)("f", bytes(4 * len(message.data)))
+        return message
+
+    world.spoil = zero
+    world.diagnostics.wait(WARN, "UNKNOWN: nothing but zeros or lost samples from the microphone")
+    message = world.verdict(world.touch("wood"))
+    assert message.verdict == UNKNOWN, message.reason
+    assert "exactly zero" in message.reason
+    world.spoil = lambda message: message
+    time.sleep(0.5)
+    world.recovers()
     assert world.comparator.is_running
 
 
-def test_broken_predictions_are_refused(world):
-    talk = world.ros.talk(SoundPrediction, "predicted")
-    world.ros.wait_for_listener(talk)
-    talk.publish(SoundPrediction(id=5))
-    world.diagnostics.wait(ERROR, "MelSpectrogram")
+def test_garbage_from_tracker_and_generator_is_refused(world):
+    predicted = world.ros.talk(SoundPrediction, "predicted")
+    world.ros.wait_for_listener(predicted)
+    predicted.publish(SoundPrediction(id=5))
+    world.diagnostics.wait(ERROR, "MelSpectrogram: 0 bins")
+    seen = world.ros.listen(SoundPrediction, "predicted")
     assert world.verdict(world.touch("wood")).verdict == NORMAL
+    loud = seen.messages[0]
+    loud.spectrogram.data[7] = 3e38
+    predicted.publish(loud)
+    world.diagnostics.wait(ERROR, "MelSpectrogram: values want at most 100, got 3e+38")
+    far = window(world.clock())
+    far.keypoints[-1] = 1e30
+    world.hands.publish(far)
+    world.diagnostics.wait(ERROR, "HandTrajectory: keypoints want at most 10000 m, got 1e+30")
+    fast = window(world.clock(), [touch(world.clock() - NS, 77, speed=3e38)])
+    world.hands.publish(fast)
+    world.diagnostics.wait(ERROR, "ContactEvent 77: speeds want at most 10000 m/s, got 3e+38")
+    world.recovers()
+
+
+def test_what_comes_from_another_time_is_refused(world):
+    for message, publisher in (
+        (sound(world.clock() + 50 * NS, np.ones(320)), world.audio),
+        (window(world.clock() + 50 * NS), world.hands),
+        (window(world.clock(), [touch(world.clock() + 50 * NS, 77)]), world.hands),
+    ):
+        since = len(world.diagnostics.statuses)
+        publisher.publish(message)
+        world.diagnostics.wait(ERROR, "wants a time at most 1 s ahead of the clock", since=since)
+        world.recovers()
 
 
 def test_uncalibrated_is_unknown_until_normal_touches_were_taken(ros_domain, tmp_path):
-    world = World.__new__(World)
     folder = tmp_path / "calibration"
-    parameters = {"bank": "", "alpha": 0.2, "calibration_folder": str(folder)}
-    with pytest.raises(BaseException, match="OK"):  # it never becomes OK without a calibration
-        World.__init__(world, ros_domain, **parameters)
+    world = World(ros_domain, ready=WARN, bank="", alpha=0.2, calibration_folder=str(folder))
     try:
         world.diagnostics.wait(WARN, "not calibrated")
         message = world.verdict(world.touch("wood"))
@@ -210,13 +284,18 @@ def test_uncalibrated_is_unknown_until_normal_touches_were_taken(ros_domain, tmp
         assert "calibration" in message.reason
         client = ros_domain.probe.create_client(Calibrate, "/sound_comparator/calibrate")
         assert client.wait_for_service(5.0)
-        refused = call(client, Calibrate.Request(touches=3, name="../evil"))
-        assert not refused.accepted
-        assert "letters, digits" in refused.message
+        for touches, name, why in ((5, "../evil", "letters, digits"), (3, "desk", "4 or more for alpha 0.2, got 3")):
+            refused = call(client, Calibrate.Request(touches=touches, name=name))
+            assert not refused.accepted
+            assert why in refused.message
         assert call(client, Calibrate.Request(touches=5, name="desk")).accepted
+        world.diagnostics.wait(WARN, "UNKNOWN: not calibrated; calibrating 0 of 5")
+        assert world.verdict(world.touch("wood", heard=None)).verdict == MISSING  # and does not count
         for index in range(5):
             world.verdict(world.touch("wood", index=index))
             time.sleep(0.2)
+            if index == 1:
+                world.diagnostics.wait(WARN, "calibrating 2 of 5")
         world.diagnostics.wait(OK, timeout_s=5.0)
         assert (folder / "desk.yaml").is_file()
         message = world.verdict(world.touch("wood", index=2))
@@ -236,22 +315,74 @@ def call(client, request):
 
 
 def test_a_clock_that_goes_back_begins_anew(ros_domain):
-    publisher = ros_domain.talk(Clock, "/clock")
-    offset = [100 * NS - time.time_ns()]
-
-    def clock():
-        now = time.time_ns() + offset[0]
-        publisher.publish(Clock(clock=stamp_from_ns(now)))
-        return now
-
-    world = World(ros_domain, clock=clock, use_sim_time=True)
+    clock = SimulatedTime(ros_domain)
+    world = World(ros_domain, clock=clock)
     try:
         assert world.verdict(world.touch("wood")).verdict == NORMAL
-        offset[0] -= 50 * NS
+        world.track = False
+        before = clock()
+        clock.offset_ns -= 50 * NS
         world.diagnostics.wait_for_value("clock_jumps", lambda jumps: jumps == 1)
+        world.diagnostics.wait(WARN, "UNKNOWN: no hands", since=len(world.diagnostics.statuses))
         world.events.clear()
+        world.hands.publish(window(before))
+        world.audio.publish(sound(before, np.ones(320)))
+        world.track = True
         time.sleep(1.0)
+        world.recovers()
+        clock.stands_at_ns = clock()
+        world.diagnostics.wait(WARN, "UNKNOWN: the clock stands")
+        clock.stands_at_ns = None
+        world.recovers()
+    finally:
+        world.stop()
+
+
+def test_it_can_be_stopped_and_started_again_as_often_as_one_likes(world):
+    client = world.ros.probe.create_client(ChangeState, "/sound_comparator/change_state")
+    assert client.wait_for_service(5.0)
+
+    def change(*transitions):
+        for transition in transitions:
+            assert call(client, ChangeState.Request(transition=Transition(id=transition))).success
+
+    world.window_s = 15.0  # windows tell of touches for so long
+    assert world.verdict(world.touch("wood")).verdict == NORMAL
+    change(Transition.TRANSITION_DEACTIVATE)
+    world.diagnostics.wait(WARN, "inactive")
+    world.touch("snow")
+    time.sleep(1.5)
+    change(Transition.TRANSITION_ACTIVATE)
+    world.recovers()
+    assert world.diagnostics.wait_for_value("NORMAL", lambda count: count == 2)
+    for _ in range(3):
+        change(Transition.TRANSITION_DEACTIVATE, Transition.TRANSITION_CLEANUP)
+        change(Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE)
+    world.diagnostics.wait(OK, since=len(world.diagnostics.statuses))
+    assert world.diagnostics.values["NORMAL"] == "0"
+    assert "latency_p95_s" not in world.diagnostics.values
+    assert "lag_median_s" not in world.diagnostics.values
+    world.recovers()
+    world.diagnostics.wait_for_value("NORMAL", lambda count: count == 1)
+    assert world.diagnostics.wait_for_value("latency_p95_s", lambda latency: latency < 3.0) > 0.5
+    assert [message.contact_id for message in world.comparison.messages] == [1, 3, 4]
+
+
+@pytest.mark.parametrize("simulated", [False, True])
+def test_killed_and_started_again_it_goes_on_and_judges_no_touch_twice(ros_domain, simulated):
+    world = World(ros_domain, clock=SimulatedTime(ros_domain) if simulated else None)
+    try:
+        world.window_s = 30.0
         assert world.verdict(world.touch("wood")).verdict == NORMAL
+        for _ in range(2):
+            world.comparator.kill()
+            world.touch("wood")  # nobody is there to judge it
+            world.start_comparator()
+            world.recovers()
+            world.recovers()
+        time.sleep(2.0)
+        assert [message.contact_id for message in world.comparison.messages] == [1, 3, 4, 6, 7]
+        assert {message.verdict for message in world.comparison.messages} == {NORMAL}
     finally:
         world.stop()
 
@@ -262,3 +393,12 @@ def test_a_broken_calibration_is_named(ros_domain, tmp_path):
     ros_domain.diagnostics("sound_comparator").wait(ERROR, "calibration.yaml")
     ros_domain.start(MODULE, {"bank": str(tmp_path / "none")}, remap={"__node": "other"})
     ros_domain.diagnostics("other").wait(ERROR, "none")
+
+
+def test_a_bank_without_calibration_is_taken_unless_one_was_named(ros_domain, tmp_path):
+    bank = shutil.copytree(BANK, tmp_path / "bank", ignore=shutil.ignore_patterns("calibration.yaml"))
+    diagnostics, named = ros_domain.diagnostics("sound_comparator"), ros_domain.diagnostics("named")
+    ros_domain.start(MODULE, {"bank": str(bank)})
+    ros_domain.start(MODULE, {"bank": str(bank), "calibration": str(bank / "mine.yaml")}, remap={"__node": "named"})
+    diagnostics.wait(WARN, "UNKNOWN: not calibrated", timeout_s=20.0)
+    named.wait(ERROR, "mine.yaml", timeout_s=20.0)

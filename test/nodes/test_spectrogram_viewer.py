@@ -125,6 +125,7 @@ def test_nonsense_is_refused_and_the_picture_goes_on(ros_domain, viewer):
         Audio(sample_rate_hz=RATE_HZ, channels=1, data=[float("nan")] * 10),
         Audio(sample_rate_hz=RATE_HZ, channels=1, data=[0.0] * 10, lost=[True]),
         Audio(sample_rate_hz=2**32 - 1, channels=1, data=[1e38] * 10),
+        audio(50.0, np.full(BLOCK * 20, 3e38)),
     ):
         sound.publish(bad)
     broken = prediction(1.0)
@@ -133,6 +134,7 @@ def test_nonsense_is_refused_and_the_picture_goes_on(ros_domain, viewer):
     nan = prediction(2.0, level=float("nan"))
     nan.spectrogram.hop = 0
     predicted.publish(nan)
+    predicted.publish(prediction(50.0, level=3e38))
     time.sleep(0.5)
     talk(sound, 1.0)
     count = len(images.messages)

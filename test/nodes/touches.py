@@ -61,4 +61,4 @@ def recorded(material, index=0):
     return 0.1 * taps[index].wave, LEAD_S
 
 
-__all__ = ["BANK", "HELD_OUT", "NS", "RATE_HZ", "recorded", "sound", "stamp_to_ns", "touch", "window"]
+__all__ = ["BANK", "HELD_OUT", "NS", "RATE_HZ", "recorded", "sound", "stamp_from_ns", "stamp_to_ns", "touch", "window"]

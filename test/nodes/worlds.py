@@ -12,7 +12,8 @@ from tf2_msgs.msg import TFMessage
 
 from hearing_hands_ros.motion.hands import end_effector_keypoints
 from hearing_hands_ros.ros.hand_messages import stamp_from_ns
-from hearing_hands_ros.scene.bundle import SceneBundle
+from hearing_hands_ros.scene.bundle import Registration, SceneBundle
+from hearing_hands_ros.scene.sim3 import Sim3
 from hearing_hands_ros.scene.splats import SplatScene
 
 SCALE = 0.5  # metres per splat unit
@@ -25,25 +26,19 @@ def save_table(folder: Path, material: str = "wood") -> Path:
     x, y = (axis.ravel() for axis in np.meshgrid(np.linspace(-0.3, 0.3, 61), np.linspace(-0.3, 0.3, 61)))
     means = np.stack([x, y, np.zeros_like(x)], axis=1) / SCALE
     count = len(means)
-    splats = SplatScene(
+    splats = SplatScene.from_rgb(
         means=means.astype(np.float32),
         scales=np.tile(np.float32([0.008, 0.008, 0.0005]) / SCALE, (count, 1)).astype(np.float32),
         quats_wxyz=np.tile(np.float32([1, 0, 0, 0]), (count, 1)),
         opacities=np.full(count, 0.95, np.float32),
         rgb=np.full((count, 3), 0.6, np.float32),
-        sh_rest=np.zeros((count, 0, 3), np.float32),
     )
     SceneBundle(
         name="table",
         splats=splats,
         frame_id="table_scene",
         up=np.array([0.0, 0.0, 1.0]),
-        parent_frame="world",
-        scale=SCALE,
-        rotation_wxyz=np.array([1.0, 0.0, 0.0, 0.0]),
-        translation_m=np.array([0.0, 0.0, TABLE_M]),
-        residual_mm=0.0,
-        residual_deg=0.0,
+        registration=Registration("world", Sim3(SCALE, [1.0, 0.0, 0.0, 0.0], [0.0, 0.0, TABLE_M]), 0.0, 0.0),
         viewpoints_m=np.array([[0.0, -0.5, 1.0]]),
         material_names=(material,),
         labels=np.zeros(count, np.uint8),

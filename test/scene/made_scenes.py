@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import Rotation
 
-from hearing_hands_ros.scene.bundle import SceneBundle
+from hearing_hands_ros.scene.bundle import Registration, SceneBundle
+from hearing_hands_ros.scene.sim3 import Sim3
 from hearing_hands_ros.scene.splats import SplatScene
 
 SCALE = 0.4  # metres per unit, so that a forgotten scale is noticed
@@ -26,8 +27,7 @@ def splats(points_m: Any, normals: Any, spacing_m: float, **changes: Any) -> Spl
         "scales": np.broadcast_to(np.array([0.64, 0.64, 0.08]) * spacing_m / SCALE, (count, 3)).astype(np.float32),
         "quats_wxyz": quats.astype(np.float32),
         "opacities": np.full(count, 0.9, np.float32),
-        "rgb": np.full((count, 3), 0.5, np.float32),
-        "sh_rest": np.zeros((count, 0, 3), np.float32),
+        "sh": np.zeros((count, 1, 3), np.float32),
         "source": "test",
     }
     return SplatScene(**{**values, **changes})
@@ -40,12 +40,7 @@ def bundle(scene: SplatScene, **changes: Any) -> SceneBundle:
         "splats": scene,
         "frame_id": "scene",
         "up": np.array([0.0, 0.0, 1.0]),
-        "parent_frame": "world",
-        "scale": SCALE,
-        "rotation_wxyz": np.array([1.0, 0.0, 0.0, 0.0]),
-        "translation_m": np.array([1.0, 2.0, 3.0]),
-        "residual_mm": 0.5,
-        "residual_deg": 0.1,
+        "registration": Registration("world", Sim3(SCALE, [1.0, 0.0, 0.0, 0.0], [1.0, 2.0, 3.0]), 0.5, 0.1),
         "viewpoints_m": np.array([[0.0, 0.0, 1.5], [1.5, 0, 0.8], [-1.5, 0, 0.8], [0, 1.5, 0.8], [0, -1.5, 0.8]]),
         "material_names": ("wood", "metal"),
         "labels": np.zeros(len(scene), np.uint8),

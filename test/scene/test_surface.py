@@ -131,7 +131,7 @@ def test_haze_is_no_surface(plane: SplatScene) -> None:
     haze = splats(air, way / np.linalg.norm(way, axis=1, keepdims=True), 0.005)
     both = {
         name: np.concatenate([getattr(plane, name), getattr(haze, name)])
-        for name in ("means", "scales", "quats_wxyz", "rgb", "sh_rest")
+        for name in ("means", "scales", "quats_wxyz", "sh")
     }
     opacities = np.concatenate([plane.opacities, np.full(len(haze), 0.1, np.float32)])
     scene = SplatScene(**both, opacities=opacities)

@@ -119,6 +119,31 @@ def test_nan_clipping_future_overrun_and_format(monitor: StreamMonitor) -> None:
     heals(monitor, 300)
 
 
+def test_garbage_is_refused_and_becomes_a_gap(monitor: StreamMonitor) -> None:
+    garbage = np.full(FRAMES, 0.1, np.float32)
+    garbage[7] = -101.0
+    assert hear(monitor, 5, block(5, data=garbage)) == []
+    health = monitor.health(0.1)
+    assert (health.level, health.faults) == (Level.WARN, ("refused",))
+    assert "got one of 101" in health.text
+    assert monitor.counts.refused == 1
+    fill, _ = hear(monitor, 6)
+    assert fill.lost is not None
+    assert fill.lost.all()
+    heals(monitor, 7)
+
+
+def test_exact_zeros_for_longer_than_a_second_are_lost(monitor: StreamMonitor) -> None:
+    zeros = np.zeros(FRAMES, np.float32)
+    heard = [hear(monitor, index, block(index, data=zeros))[-1] for index in range(5, 105)]
+    assert [b.lost is not None and bool(b.lost.all()) for b in heard] == [False] * 50 + [True] * 50
+    health = monitor.health(2.1)
+    assert health.level == Level.WARN
+    assert "silent (exact zeros)" in health.text
+    assert monitor.counts.lost_frames == 50 * FRAMES
+    heals(monitor, 105)
+
+
 def test_silence_and_a_dead_channel() -> None:
     monitor = StreamMonitor(Limits(silence_after_s=0.1), 0.0)
     wave = np.random.default_rng(0).uniform(-0.3, 0.3, (FRAMES, 2)).astype(np.float32)
@@ -147,8 +172,9 @@ def test_stampless_sound_gets_arrival_less_duration_without_jitter() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((np.zeros(4, np.float32), 0, 1), "wanted a sample rate above 0 Hz, got 0"),
-        ((np.zeros(4, np.float32), 8000, 0), "wanted 1 channel or more, got 0"),
+        ((np.zeros(4, np.float32), 0, 1), "wanted a sample rate above 0, up to 384000 Hz, got 0"),
+        ((np.zeros(4, np.float32), 8000, 0), "wanted 1 to 256 channels, got 0"),
+        ((np.zeros(4, np.float32), 2**32 - 1, 1), "up to 384000 Hz, got 4294967295"),
         ((np.zeros(0, np.float32), 8000, 1), "wanted at least one sample, got none"),
         ((np.zeros(4, np.float32), 8000, 3), r"multiples of 3 channels, got 4 \(1 too many\)"),
         ((np.zeros(4, np.float32), 8000, 1, 0, 0, np.ones(3, bool)), r"a frame \(4\) or none, got 3"),

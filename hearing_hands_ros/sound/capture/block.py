@@ -8,6 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+HIGHEST_RATE_HZ, MOST_CHANNELS = 384_000, 256
+"""Beyond these a message is damaged, and the gap that it leaves could not be filled."""
+
 
 @dataclass(frozen=True)
 class Block:
@@ -37,10 +40,10 @@ class Block:
     frame_id: str = ""
 
     def __post_init__(self) -> None:
-        if self.sample_rate_hz <= 0:
-            raise ValueError(f"wanted a sample rate above 0 Hz, got {self.sample_rate_hz}")
-        if self.channels <= 0:
-            raise ValueError(f"wanted 1 channel or more, got {self.channels}")
+        if not 0 < self.sample_rate_hz <= HIGHEST_RATE_HZ:
+            raise ValueError(f"wanted a sample rate above 0, up to {HIGHEST_RATE_HZ} Hz, got {self.sample_rate_hz}")
+        if not 0 < self.channels <= MOST_CHANNELS:
+            raise ValueError(f"wanted 1 to {MOST_CHANNELS} channels, got {self.channels}")
         if self.data.size == 0:
             raise ValueError("wanted at least one sample, got none")
         if self.data.size % self.channels:

@@ -16,6 +16,8 @@ from hearing_hands_ros.sound.capture.level import LevelMeter, dbfs
 
 NO_SOUND_AFTER_S = 1.0
 LONGEST_FILL_S = 1.0
+LARGEST_SAMPLE = 100.0  # full scale is 1: beyond this it is no sound, but bytes of another format
+ZEROS_AFTER_S = 1.0  # no room is so quiet that a converter gives exact zeros for longer
 
 
 @dataclass(frozen=True)
@@ -86,15 +88,30 @@ class StreamMonitor:
         self._arrived_frames = 0
         self._next_frame = 0
         self._last_s: float | None = None
+        self._zero_frames = 0
         self._passing: dict[str, tuple[float, str]] = {}
 
     def hear(self, block: Block, now_ns: int, steady_s: float) -> list[Block]:
-        """Check a block and return what is to be published for it, gaps before it filled with marked silence."""
+        """Check a block and return what is to be published for it, gaps before it filled with marked silence.
+
+        A block that is no sound is refused; nothing is published for it. Zeros for longer than `ZEROS_AFTER_S` are
+        marked as lost: nobody listened.
+        """
         if block.lost is not None and block.lost.any():
             self._note(
                 "lost", f"the sender marked {np.count_nonzero(block.lost)} frames of a message as lost", steady_s
             )
         block = self._without_nan(block, steady_s)
+        largest = max(float(block.data.max()), -float(block.data.min()))
+        if largest > LARGEST_SAMPLE:
+            self.refuse(
+                f"wanted samples in [-1, 1], got one of {largest:.3g}: are they of the format they claim?", steady_s
+            )
+            return []
+        if largest == 0:
+            block = self._without_zeros(block, steady_s)
+        else:
+            self._zero_frames = 0
         stamp_ns = self._stamp(block, now_ns, steady_s)
         self._check_clock(stamp_ns, block, now_ns, steady_s)
         ready = self._fill_or_restart(block, stamp_ns, steady_s)
@@ -192,6 +209,16 @@ class StreamMonitor:
             steady_s,
         )
         return replace(block, data=wave.reshape(-1), lost=bad if block.lost is None else np.logical_or(bad, block.lost))
+
+    def _without_zeros(self, block: Block, steady_s: float) -> Block:
+        """Mark a block of zeros as lost once they have lasted for too long to be a quiet room."""
+        self._zero_frames += block.frames
+        if self._zero_frames <= ZEROS_AFTER_S * block.sample_rate_hz or (block.lost is not None and block.lost.all()):
+            return block
+        self._note(
+            "zeros", f"silent (exact zeros) for over {ZEROS_AFTER_S:g} s: muted, or a cable? marked as lost", steady_s
+        )
+        return replace(block, lost=np.ones(block.frames, np.bool_))
 
     def _stamp(self, block: Block, now_ns: int, steady_s: float) -> int:
         """Return the block's stamp, or where it has none, its arrival less its duration with the jitter taken out."""

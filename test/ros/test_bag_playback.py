@@ -10,6 +10,7 @@ from threading import Event, Thread
 import numpy as np
 import pytest
 import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosbags.rosbag2 import StoragePlugin, Writer
@@ -17,7 +18,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Float32MultiArray, String
 
-from hearing_hands_ros.ros.bag_player import BagPlayer, RecordedBag, message_class
+from hearing_hands_ros.ros.bag_playback import BagPlayer, RecordedBag
 
 START_NS = 1_700_000_000_000_000_000
 STEP_NS = 10_000_000
@@ -254,13 +255,6 @@ def test_broken_bags_are_refused_with_file_wanted_and_got(tmp_path):
         RecordedBag(tmp_path / "silent")
 
 
-def test_message_class_says_what_is_missing():
-    assert message_class("std_msgs/msg/String") is String
-    for name in ("no_such_msgs/msg/Thing", "std_msgs/msg/NoSuch", "nonsense"):
-        with pytest.raises(ValueError, match=name):
-            message_class(name)
-
-
 def run_node(*words: str) -> subprocess.Popen:
     code = "from hearing_hands_ros.nodes.bag_player import main; main()"
     return subprocess.Popen(
@@ -279,6 +273,26 @@ def test_the_node_plays_and_ends(ros, tmp_path):
     assert process.returncode == 0, out + err
     assert "too few listen to /numbers" in out + err
     assert "played 101 messages on 3 topics" in out + err
+
+
+def test_the_node_says_in_the_diagnostics_what_it_does(node, tmp_path):
+    make_bag(tmp_path / "bag", count=300)
+    said = []
+    node.create_subscription(DiagnosticArray, "/diagnostics", lambda message: said.extend(message.status), 10)
+    process = run_node("-p", f"bag:={tmp_path / 'bag'}", "-p", "wait_subscribers_s:=1.5", "-p", "tail_s:=2.0")
+    executor = rclpy.executors.SingleThreadedExecutor()
+    executor.add_node(node)
+    until = time.monotonic() + 20.0
+    while process.poll() is None and time.monotonic() < until:
+        executor.spin_once(timeout_sec=0.1)
+    executor.shutdown()
+    out, err = process.communicate(timeout=5)
+    assert process.returncode == 0, out + err
+    assert {status.name for status in said} == {"bag_player: status"}
+    messages = [(status.level, status.message) for status in said]
+    assert (DiagnosticStatus.WARN, "waiting for listeners") in messages
+    assert messages[-1] == (DiagnosticStatus.OK, "playing")
+    assert {value.key: value.value for value in said[-1].values}["published"] == "601"
 
 
 def test_the_node_refuses_a_missing_bag_with_exit_code_2(ros, tmp_path):

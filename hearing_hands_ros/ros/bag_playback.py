@@ -5,7 +5,6 @@ Messages go out as the bytes that were recorded, so nothing is lost or changed o
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
 import time
@@ -24,6 +23,8 @@ from rosbags.interfaces import QosDurability
 from rosbags.rosbag2 import ReaderError
 from rosgraph_msgs.msg import Clock
 
+from hearing_hands_ros.ros.message_class import message_class
+
 if TYPE_CHECKING:
     from rclpy.node import Node
     from rosbags.interfaces import Connection
@@ -31,20 +32,6 @@ if TYPE_CHECKING:
 CLOCK_RATE_HZ = 100.0
 ALWAYS_LATCHED = ("/tf_static", "/robot_description")
 MIN_DEPTH, MAX_DEPTH = 100, 10_000
-
-
-def message_class(type_name: str) -> Any:
-    """Return the Python class of 'package/msg/Name'.
-
-    Raises:
-        ValueError: No installed package has it.
-    """
-    parts = type_name.split("/")
-    try:
-        package, kind, name = parts
-        return getattr(importlib.import_module(f"{package}.{kind}"), name)
-    except (ValueError, ImportError, AttributeError) as error:
-        raise ValueError(f"message type '{type_name}': wanted an installed one, found none ({error})") from error
 
 
 def installed_hash(type_name: str) -> str:
@@ -172,6 +159,9 @@ class BagPlayer:
         topics: Only these; empty: all.
         with_clock: Publish /clock.
 
+    Attributes:
+        report: What was played since the last start.
+
     Raises:
         ValueError: `rate` is not positive, `start_s` lies outside the bag, or nothing of the bag can be published.
     """
@@ -198,6 +188,7 @@ class BagPlayer:
             raise ValueError(f"bag player: topics wanted are not in '{bag.path}': {', '.join(missing)}; it has: {have}")
         self._node, self._bag, self._rate, self._tail_s = node, bag, rate, tail_s
         self._start_ns = bag.start_ns + round(1e9 * start_s)
+        self.report = PlayReport()
         self._log = node.get_logger()
         self._publishers: dict[str, Any] = {}
         self._latched: set[str] = set()
@@ -288,7 +279,7 @@ class BagPlayer:
         Raises:
             ValueError: The bag breaks off; names the file. What came before the break has been published.
         """
-        report = PlayReport()
+        report = self.report = PlayReport()
         latched = [c for c in self._connections if c.topic in self._latched]
         if self._start_ns > self._bag.start_ns:
             for connection, _, raw in self._bag.messages(latched, stop_ns=self._start_ns):

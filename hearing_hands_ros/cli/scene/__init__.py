@@ -1,0 +1,40 @@
+"""`hearing-hands scene`: everything that is done with a scene bundle before a hand comes near it."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from types import ModuleType
+
+COMMANDS = {
+    "info": "say what is in a scene bundle or a splat file",
+    "check": "read all of a scene bundle, and list everything that is wrong with it",
+    "import": "make a scene bundle of nerfstudio, 3D Gaussian splatting or COLMAP output",
+    "crop": "keep the Gaussians inside a box",
+    "convert": "write the splats in another format",
+    "build": "reconstruct a scene from photos",
+    "register": "find where and how large the scene is in a robot's frame",
+    "bake": "compute what every part of the surface looks like, once",
+    "example": "make a synthetic room, photograph it with a simulated robot, and register it",
+}
+"""Name of each subcommand and what it does; each is a module here with `add_arguments(parser)` and `run(args)`."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the subcommands, with the options of the one that was typed."""
+    commands = parser.add_subparsers(dest="scene_command", metavar="command", required=True)
+    words = sys.argv[1:]
+    for name, purpose in COMMANDS.items():
+        subparser = commands.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
+        if name in words:
+            _module(name).add_arguments(subparser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the subcommand; return the exit code."""
+    return int(_module(args.scene_command).run(args))
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"hearing_hands_ros.cli.scene.{name.replace('import', 'import_')}")

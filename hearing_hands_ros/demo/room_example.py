@@ -1,0 +1,230 @@
+"""The worked example of a registration: the synthetic room, photos of it, a robot that looks at it, and the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.spatial.transform import Rotation
+
+from hearing_hands_ros.demo import room
+from hearing_hands_ros.scene.bundle import SceneBundle, Sfm
+from hearing_hands_ros.scene.camera import Camera
+from hearing_hands_ros.scene.reconstruct.colmap import ColmapOptions
+from hearing_hands_ros.scene.reconstruct.photos import Report
+from hearing_hands_ros.scene.reconstruct.pipeline import BuildOptions, find_poses
+from hearing_hands_ros.scene.registration.images import CameraObservation, register_from_images
+from hearing_hands_ros.scene.registration.report import RegistrationReport
+from hearing_hands_ros.scene.sim3 import Sim3, umeyama
+
+Array = NDArray[np.float64]
+
+ROBOT_IMAGES, WRONG_POSES = 20, 2
+FEATURES = 2048  # in photos as small as these, more add time and nothing else
+JPEG_QUALITY = 92
+CHUNK = 4  # photos between two reports
+
+
+@dataclass(frozen=True)
+class Truth:
+    """How far the registration is from what is true.
+
+    Attributes:
+        scale_percent: Of the scale.
+        rotation_deg: Of the rotation.
+        translation_mm: Of the translation, which is where the splats' origin goes.
+        scene_mm: Mean displacement of the Gaussians, which is what a hand would notice.
+    """
+
+    scale_percent: float
+    rotation_deg: float
+    translation_mm: float
+    scene_mm: float
+
+
+@dataclass(frozen=True)
+class Example:
+    """What the example made.
+
+    Attributes:
+        bundle: The room, registered.
+        report: Of the registration.
+        truth: How far it is off.
+        wrong: Names of the robot's images whose poses were falsified.
+        photos: (P) names and places of the photos, in splat units.
+        robot: Cameras of the robot as it believes them to be, in metres.
+        images: (R, H, W, 3) what they saw.
+    """
+
+    bundle: SceneBundle
+    report: RegistrationReport
+    truth: Truth
+    wrong: tuple[str, ...]
+    photos: tuple[Camera, ...]
+    robot: tuple[Camera, ...]
+    images: NDArray[np.uint8]
+
+
+def make_example(out: str | Path, report: Report, gaussians: int = 200_000, photos: int = 36) -> Example:
+    """Photograph the room, reconstruct its cameras, let the robot look at it, register.
+
+    The camera poses and 3D points come from the photos alone. Gaussians trained on the photos would need a GPU; the
+    room's own take their place, laid over the reconstruction by the photos' true places.
+
+    Args:
+        out: Folder for photos, robot's images and bundle; is made. A second run goes on where the first one stopped.
+        report: Told what is done.
+        gaussians: About how many the room has.
+        photos: How many are taken.
+
+    Raises:
+        ModuleNotFoundError: pycolmap is not installed.
+        ValueError: The registration was refused.
+    """
+    out = Path(out)
+    report("making the room", 0, 1)
+    scene = room.room_bundle(gaussians, registered=False)
+    report("making the room", 1, 1)
+    cameras = room.photo_cameras(photos)
+    take_photos(scene, cameras, out / "photos", report)
+    options = BuildOptions(colmap=ColmapOptions(features=FEATURES))
+    sfm = find_poses(out / "photos", out / "reconstruction", options, report)
+    places = {camera.name: camera.position for camera in cameras}
+    splat_from_sfm = umeyama([c.position for c in sfm.cameras], [places[c.name] for c in sfm.cameras])
+    scene = replace(scene, sfm=Sfm(sfm.folder, splat_from_sfm))
+    robot, wrong = falsified(room.robot_cameras(ROBOT_IMAGES))
+    seen = [camera.moved(room.ROBOT_FROM_SPLAT.inverse()) for camera in room.robot_cameras(ROBOT_IMAGES)]
+    images = take_photos(scene, [replace(c, name=f"{c.name}.png") for c in seen], out / "robot", report)
+    found = register(scene, robot, images, report)
+    registered = scene.with_registration(found.registration(room.ROBOT_FRAME))
+    registered.save(out / "scene", splats_file="scene.ply")
+    truth = compare(found.parent_from_splat, scene)
+    return Example(registered, found, truth, wrong, cameras, robot, images)
+
+
+def take_photos(scene: SceneBundle, cameras: Sequence[Camera], folder: Path, report: Report) -> NDArray[np.uint8]:
+    """Photograph the room and write the pictures, named as their cameras; pictures that are there are read."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / camera.name for camera in cameras]
+    what = f"taking pictures into {folder.name}"
+    for start in range(0, len(cameras), CHUNK):
+        report(what, start, len(cameras))
+        if all(path.is_file() for path in paths[start : start + CHUNK]):
+            continue
+        pictures = room.photograph(scene.splats, cameras[start : start + CHUNK])
+        for path, picture in zip(paths[start:], pictures, strict=False):
+            draft = path.with_suffix(".part")
+            kind = "PNG" if path.suffix == ".png" else "JPEG"
+            Image.fromarray(picture).save(draft, format=kind, quality=JPEG_QUALITY)
+            draft.replace(path)
+    report(what, len(cameras), len(cameras))
+    return np.stack([np.asarray(Image.open(path).convert("RGB")) for path in paths])
+
+
+def falsified(cameras: Sequence[Camera]) -> tuple[tuple[Camera, ...], tuple[str, ...]]:
+    """The robot's cameras, two of which are believed to be elsewhere: one transform was late, one frame had slipped."""
+    late, slipped = len(cameras) // 3, 4 * len(cameras) // 5
+    believed = list(cameras)
+    before = cameras[late - 2]
+    believed[late] = replace(cameras[late], position=before.position, rotation_wxyz=before.rotation_wxyz)
+    turn = Rotation.from_rotvec([0.0, 0.0, 0.2]) * cameras[slipped].rotation
+    moved = cameras[slipped].position + [0.12, -0.08, 0.05]
+    believed[slipped] = replace(cameras[slipped], position=moved, rotation_wxyz=turn.as_quat(scalar_first=True))
+    return tuple(believed), (cameras[late].name, cameras[slipped].name)
+
+
+def register(
+    scene: SceneBundle, cameras: Sequence[Camera], images: NDArray[np.uint8], report: Report
+) -> RegistrationReport:
+    """Find the room in the robot's frame from its images and the poses that it believes."""
+    done = 0
+
+    def advance() -> None:
+        nonlocal done
+        done += 1
+        report("locating the robot's images", done, len(cameras))
+
+    observations = [
+        CameraObservation(camera.name, image, camera, Sim3(1.0, camera.rotation_wxyz, camera.position))
+        for camera, image in zip(cameras, images, strict=True)
+    ]
+    report("locating the robot's images", 0, len(cameras))
+    return register_from_images(scene, observations, advance=advance)
+
+
+def compare(found: Sim3, scene: SceneBundle) -> Truth:
+    """How far a registration of the room is off."""
+    true = room.ROBOT_FROM_SPLAT
+    turn = (found.rotation * true.rotation.inv()).magnitude()
+    means = scene.splats.means
+    displaced = np.linalg.norm(found.apply(means) - true.apply(means), axis=1)
+    return Truth(
+        100.0 * abs(found.scale / true.scale - 1.0),
+        float(np.rad2deg(turn)),
+        1e3 * float(np.linalg.norm(found.translation - true.translation)),
+        1e3 * float(displaced.mean()),
+    )
+
+
+def draw(example: Example, out: str | Path) -> list[Path]:
+    """Write `views.png` (a photo; the robot's image beside the view from the registered pose) and `top_view.png`."""
+    out = Path(out)
+    return [_draw_views(example, out / "views.png"), _draw_top(example, out / "top_view.png")]
+
+
+def _draw_views(example: Example, path: Path) -> Path:
+    from matplotlib.figure import Figure
+
+    right = [i for i, camera in enumerate(example.robot) if camera.name not in example.wrong]
+    which = right[len(right) // 2]
+    splat_from_robot = example.report.parent_from_splat.inverse()
+    view = room.photograph(example.bundle.splats, [example.robot[which].moved(splat_from_robot)])[0]
+    image = example.images[which]
+    photo = room.photograph(example.bundle.splats, [example.photos[len(example.photos) // 3]])[0]
+    difference = np.abs(view.astype(float) - image).mean()
+    figure = Figure(figsize=(15, 4.2), layout="constrained")
+    titles = (
+        "one of the photos",
+        "what the robot's camera saw",
+        f"the scene from the registered pose (off by {difference:.1f} of 255)",
+    )
+    for axes, picture, title in zip(figure.subplots(1, 3), (photo, image, view), titles, strict=True):
+        axes.imshow(picture)
+        axes.set_title(title, fontsize=11)
+        axes.set_axis_off()
+    figure.savefig(path, dpi=90)
+    return path
+
+
+def _draw_top(example: Example, path: Path) -> Path:
+    from matplotlib.figure import Figure
+
+    found = example.report.parent_from_splat
+    rng = np.random.default_rng(0)
+    some = rng.permutation(len(example.bundle.splats))[:60_000]
+    points = found.apply(example.bundle.splats.means[some])
+    order = np.argsort(points[:, 2])
+    figure = Figure(figsize=(8.5, 7), layout="constrained")
+    axes: Any = figure.subplots()
+    axes.scatter(points[order, 0], points[order, 1], s=1.5, c=example.bundle.splats.rgb[some][order], linewidths=0)
+    photos = found.apply([camera.position for camera in example.photos])
+    axes.plot(photos[:, 0], photos[:, 1], ".", color="0.55", label="photos of the scene")
+    good = {residual.name: residual.is_inlier for residual in example.report.observations}
+    for agrees, colour, label in (
+        (True, "tab:green", "robot's camera, agrees"),
+        (False, "tab:red", "robot's camera, left out"),
+    ):
+        cameras = [camera for camera in example.robot if good.get(camera.name, False) == agrees]
+        if cameras:
+            places, directions = (np.array([getattr(c, name) for c in cameras]) for name in ("position", "forward"))
+            axes.quiver(*places[:, :2].T, *directions[:, :2].T, color=colour, label=label, scale=18, width=0.004)
+    axes.plot(0, 0, "k+", markersize=12, label=f"{room.ROBOT_FRAME}")
+    axes.set(aspect="equal", xlabel=f"x in {room.ROBOT_FRAME} (m)", ylabel="y (m)")
+    axes.legend(loc="best", fontsize=9)
+    figure.savefig(path, dpi=90)
+    return path

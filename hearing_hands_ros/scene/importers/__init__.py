@@ -1,0 +1,1 @@
+"""Scene bundles of what other programs reconstructed."""

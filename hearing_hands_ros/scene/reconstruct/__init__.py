@@ -1,0 +1,1 @@
+"""From photos to a scene bundle: features, matches, camera poses, Gaussians."""

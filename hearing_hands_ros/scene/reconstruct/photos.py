@@ -1,0 +1,73 @@
+"""The user's photos: which files they are, and whether they can be used at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+FEWEST_PHOTOS = 3
+LISTED = 8  # names in a message; more would hide what it says
+
+Report = Callable[[str, int, int], None]
+"""Called with what is being done, how much of it is done, and how much there is."""
+
+
+@dataclass(frozen=True)
+class Photos:
+    """Readable photos of one folder.
+
+    Attributes:
+        folder: Where they are.
+        names: (P) file names, sorted.
+        one_size: Whether all have the same size, so that one camera with one lens can be assumed.
+        fingerprints: (P) size in bytes and time of change, to notice that a photo was replaced.
+    """
+
+    folder: Path
+    names: tuple[str, ...]
+    one_size: bool
+    fingerprints: tuple[str, ...]
+
+
+def find_photos(folder: str | Path, report: Report) -> Photos:
+    """Read every photo of a folder once; folders inside it are not looked into.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        ValueError: There are fewer than 3 photos, or some cannot be read; names them.
+    """
+    folder = Path(folder)
+    who = f"photos {str(folder)!r}"
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{who}: wanted a folder with photos, got nothing there")
+    paths = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    if len(paths) < FEWEST_PHOTOS:
+        got = listed([p.name for p in paths]) or "none"
+        raise ValueError(f"{who}: wanted at least {FEWEST_PHOTOS} photos ({', '.join(SUFFIXES)}), got {got}")
+    sizes, unreadable = set(), []
+    for i, path in enumerate(paths):
+        report("reading photos", i, len(paths))
+        try:
+            with Image.open(path) as image:
+                image.load()
+                sizes.add(image.size)
+        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow lets out
+            unreadable.append(f"{path.name} ({str(error).replace(str(path), path.name) or type(error).__name__})")
+    report("reading photos", len(paths), len(paths))
+    if unreadable:
+        raise ValueError(
+            f"{who}: wanted {len(paths)} readable photos, got {len(unreadable)} that cannot be read; "
+            f"mend or remove: {listed(unreadable)}"
+        )
+    marks = tuple(f"{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in paths)
+    return Photos(folder, tuple(path.name for path in paths), len(sizes) == 1, marks)
+
+
+def listed(names: list[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more

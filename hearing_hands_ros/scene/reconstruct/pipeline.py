@@ -1,0 +1,208 @@
+"""Photos to a scene bundle, stage by stage; a second run goes on where the first one stopped."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from hearing_hands_ros.scene.bundle import SceneBundle, Sfm
+from hearing_hands_ros.scene.camera import Camera
+from hearing_hands_ros.scene.reconstruct import colmap
+from hearing_hands_ros.scene.reconstruct.colmap import ColmapOptions
+from hearing_hands_ros.scene.reconstruct.descriptors import write_descriptors
+from hearing_hands_ros.scene.reconstruct.model import cameras_of, points_of, up_of
+from hearing_hands_ros.scene.reconstruct.photos import Photos, Report, find_photos
+from hearing_hands_ros.scene.reconstruct.points import splats_from_points
+from hearing_hands_ros.scene.reconstruct.progress import Work
+from hearing_hands_ros.scene.reconstruct.training import TrainingOptions, View, train
+from hearing_hands_ros.scene.sim3 import Sim3
+
+SFM_FOLDER = "sfm"
+BUNDLE_CAMERAS = 16  # default views of a bundle; more only make its file long
+SHOWN_OPACITY, SHOWN_SIZE = 0.9, 0.5  # of Gaussians that stay as they are: opaque, side by side
+FIRST_OPACITY, FIRST_SIZE = 0.1, 1.0  # of Gaussians that training begins with
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """How a scene is built.
+
+    Attributes:
+        frame_id: TF frame of the scene.
+        colmap: How camera poses are found.
+        training: How Gaussians are fitted, where there is CUDA.
+    """
+
+    frame_id: str = "scene"
+    colmap: ColmapOptions = field(default_factory=ColmapOptions)
+    training: TrainingOptions = field(default_factory=TrainingOptions)
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """What came of the photos.
+
+    Attributes:
+        photos: How many there are.
+        left_out: Names of those that found no place.
+        other_models: Numbers of photos in groups that hang together, but not with the scene.
+        points: 3D points that the poses were found with.
+        gaussians: In the bundle.
+        trained: Whether they were fitted to the photos; else there is one on each point.
+        begun_anew: Whether results of an earlier run were dropped, because photos or options changed.
+    """
+
+    photos: int
+    left_out: tuple[str, ...]
+    other_models: tuple[int, ...]
+    points: int
+    gaussians: int
+    trained: bool
+    begun_anew: bool
+
+
+def has_cuda() -> bool:
+    """Whether training can run: torch, gsplat and a GPU are there."""
+    try:
+        import gsplat
+        import torch
+    except ImportError:
+        return False
+    return bool(gsplat) and torch.cuda.is_available()
+
+
+def build(photo_folder: str | Path, out: str | Path, options: BuildOptions, report: Report) -> BuildReport:
+    """Make a scene bundle of photos; it has no registration yet.
+
+    Args:
+        photo_folder: Photos of a scene that does not move, each overlapping with others.
+        out: Folder of the bundle: new, empty, or left by an earlier run, which is then gone on with.
+        options: How.
+        report: Told what is done, and how much of it.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        ModuleNotFoundError: pycolmap is not installed.
+        ValueError: The photos are too few, cannot be read, or do not overlap; names them. Or `out` holds other things.
+    """
+    found = find_poses(photo_folder, out, options, report)
+    trained = has_cuda()
+    work = found.work
+    if trained and work.done.get("training") != asdict(options.training):
+        _train(found, options.training, report)
+        work.finish("training", **asdict(options.training))
+    return BuildReport(
+        photos=len(found.photos.names),
+        left_out=tuple(sorted(set(found.photos.names) - {camera.name for camera in found.cameras})),
+        other_models=tuple(work.done["model"]["other_models"]),
+        points=len(found.model.points3D),
+        gaussians=len(SceneBundle.load(out, registered=False).splats),
+        trained=trained,
+        begun_anew=work.begun_anew,
+    )
+
+
+@dataclass(frozen=True)
+class FoundPoses:
+    """Photos with their camera poses, and the bundle that was begun with them.
+
+    Attributes:
+        photos: All of them.
+        bundle: Its folder; the bundle has one Gaussian on each point.
+        folder: Of the COLMAP model in the bundle.
+        model: pycolmap.Reconstruction.
+        cameras: With a pose, by name.
+        work: Intermediate results.
+    """
+
+    photos: Photos
+    bundle: Path
+    folder: Path
+    model: Any
+    cameras: tuple[Camera, ...]
+    work: Work
+
+
+def find_poses(photo_folder: str | Path, out: str | Path, options: BuildOptions, report: Report) -> FoundPoses:
+    """The first part of `build`, which needs no GPU; the same arguments and errors."""
+    out = Path(out)
+    colmap.pycolmap()
+    photos = find_photos(photo_folder, report)
+    work = Work.open(out, photos, asdict(options.colmap))
+    database, model_folder = work.folder / "database.db", work.folder / "model"
+    if "features" not in work.done:
+        colmap.extract(photos, database, options.colmap, report)
+        work.finish("features")
+    if "matches" not in work.done:
+        colmap.match(photos, database, options.colmap, report)
+        work.finish("matches")
+    if "model" not in work.done:
+        other_models = colmap.solve(photos, database, model_folder, options.colmap, report)
+        work.finish("model", other_models=other_models)
+    model = colmap.pycolmap().Reconstruction(model_folder)
+    if "bundle" not in work.done:
+        _write_first_bundle(out, model, database, options)
+        work.finish("bundle")
+    return FoundPoses(photos, out, out / SFM_FOLDER, model, cameras_of(model), work)
+
+
+def _write_first_bundle(out: Path, model: Any, database: Path, options: BuildOptions) -> None:
+    """One Gaussian a point, the default cameras, and what a robot's images are found with."""
+    sfm = out / SFM_FOLDER
+    if sfm.exists():
+        shutil.rmtree(sfm)
+    sfm.mkdir(parents=True)
+    model.write_binary(sfm)
+    write_descriptors(model, database, sfm)
+    cameras = cameras_of(model)
+    points, rgb = points_of(model)
+    splats = splats_from_points(points, rgb, SHOWN_OPACITY, SHOWN_SIZE, source=out.name)
+    bundle = SceneBundle(
+        name=out.resolve().name,
+        splats=splats,
+        frame_id=options.frame_id,
+        up=up_of(cameras),
+        cameras=_spread(cameras),
+        sfm=Sfm(sfm, Sim3.identity()),
+    )
+    bundle.save(out, splats_file="scene.ply")
+
+
+def _train(found: FoundPoses, options: TrainingOptions, report: Report) -> None:
+    """Fit the Gaussians to the photos with gsplat on CUDA, and put them into the bundle."""
+    from gsplat import rasterization
+
+    work = found.work.folder
+    views = _views(work, found.photos.folder, options.longest_side, report)
+    points, rgb = points_of(found.model)
+    start = splats_from_points(points, rgb, FIRST_OPACITY, FIRST_SIZE, source=found.bundle.name)
+    splats = train(start, views, options, rasterization, "cuda", work / "training.pt", report)
+    bundle = SceneBundle.load(found.bundle, registered=False)
+    unlabelled = np.zeros(0, np.uint8)
+    replace(bundle, splats=splats, labels=unlabelled).save(found.bundle, splats_file="scene.ply")
+
+
+def _views(work: Path, photos: Path, longest_side: int, report: Report) -> list[View]:
+    """The photos without lens distortion, scaled down where they are larger than wanted."""
+    folder = work / "undistorted"
+    report("undistorting photos", 0, 1)
+    undistortion = colmap.pycolmap().UndistortCameraOptions()
+    undistortion.max_image_size = longest_side
+    colmap.pycolmap().undistort_images(folder, work / "model", photos, undistort_options=undistortion)
+    report("undistorting photos", 1, 1)
+    views = []
+    for camera in cameras_of(colmap.pycolmap().Reconstruction(folder / "sparse")):
+        with Image.open(folder / "images" / camera.name) as image:
+            views.append(View(camera, np.asarray(image.convert("RGB"))))
+    return views
+
+
+def _spread(cameras: tuple[Camera, ...]) -> tuple[Camera, ...]:
+    """At most so many of them, evenly along the way they were taken."""
+    which = np.unique(np.linspace(0, len(cameras) - 1, min(BUNDLE_CAMERAS, len(cameras))).round().astype(int))
+    return tuple(cameras[i] for i in which)

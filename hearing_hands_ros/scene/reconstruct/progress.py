@@ -1,0 +1,81 @@
+"""What of a reconstruction is finished, kept beside it, so that a second run goes on where the first one stopped."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hearing_hands_ros.scene.reconstruct.photos import Photos
+
+FOLDER = ".work"
+FILE = "state.json"
+
+
+@dataclass
+class Work:
+    """The folder of intermediate results inside a bundle that is being made.
+
+    Attributes:
+        folder: `<bundle>/.work`.
+        key: What the work is made of; another key is other work.
+        done: Stages that are finished, with what is worth telling of each.
+        begun_anew: Whether earlier results were dropped, because photos or options changed.
+    """
+
+    folder: Path
+    key: dict[str, Any]
+    done: dict[str, dict[str, Any]]
+    begun_anew: bool = False
+
+    @classmethod
+    def open(cls, bundle: Path, photos: Photos, options: dict[str, Any]) -> Work:
+        """Go on with a bundle's work, or begin it.
+
+        Args:
+            bundle: Folder of the bundle; is made if missing.
+            photos: What the work is made of.
+            options: What else decides the result.
+
+        Raises:
+            ValueError: The folder holds something that was not begun here.
+        """
+        folder = bundle / FOLDER
+        key: dict[str, Any] = {"photos": dict(zip(photos.names, photos.fingerprints, strict=True)), **options}
+        state = _read(folder / FILE)
+        if state is None and bundle.exists() and any(bundle.iterdir()) and not folder.exists():
+            raise ValueError(
+                f"scene build: wanted a new or empty folder, or one that an earlier build left, got {str(bundle)!r} "
+                "with other things in it"
+            )
+        if state is not None and state["key"] == key:
+            return cls(folder, key, dict(state["done"]))
+        anew = folder.exists()
+        if anew:
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True)
+        work = cls(folder, key, {}, begun_anew=anew)
+        work._write()
+        return work
+
+    def finish(self, stage: str, **facts: Any) -> None:
+        """Note that a stage is done, and JSON values to tell of it."""
+        self.done[stage] = facts
+        self._write()
+
+    def _write(self) -> None:
+        draft = self.folder / f"{FILE}.part"
+        draft.write_text(json.dumps({"key": self.key, "done": self.done}, indent=1), encoding="utf-8")
+        draft.replace(self.folder / FILE)
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """The state, or None if there is none or it was cut off."""
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    whole = isinstance(state, dict) and isinstance(state.get("done"), dict) and isinstance(state.get("key"), dict)
+    return state if whole else None

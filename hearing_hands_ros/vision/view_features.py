@@ -1,0 +1,111 @@
+"""Features of what a motion looks like: rendered and encoded, or looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hearing_hands_ros.predictors.protocol import HandMotion
+from hearing_hands_ros.scene.views import Moment, SceneViews, Staged
+from hearing_hands_ros.vision.baked import BakedFeatures
+from hearing_hands_ros.vision.cache import FeatureCache, pose_key
+from hearing_hands_ros.vision.encoder import Features, ImageEncoder
+
+Mode = Literal["exact", "baked", "auto"]
+STEADY = 0.7  # `auto` renders where neighbouring cells look less alike than this (cosine): at edges
+
+
+@dataclass(frozen=True)
+class WindowFeatures:
+    """V views of a motion.
+
+    Attributes:
+        scene: (V, D) of the global views.
+        local: (V, D) of the local views.
+        baked: (V,) which local ones were looked up.
+    """
+
+    scene: Features
+    local: Features
+    baked: NDArray[np.bool_]
+
+
+class ViewFeatures:
+    """Features of views of one scene.
+
+    Args:
+        views: Renders them.
+        encoder: Encodes them.
+        scene: Identifies the scene in the cache, e.g. its hash.
+        baked: Features of the bare surface; wanted by `baked` and `auto`.
+        mode: `exact` renders every touch with the hand in it; `baked` looks up the bare surface, and renders where it
+            has no cell; `auto` looks up only where the surface looks alike all around.
+
+    Raises:
+        ValueError: Unknown mode, no baked features where they are wanted, or those of another encoder.
+    """
+
+    def __init__(
+        self,
+        views: SceneViews,
+        encoder: ImageEncoder,
+        scene: str,
+        baked: BakedFeatures | None = None,
+        mode: Mode = "exact",
+    ) -> None:
+        if mode not in get_args(Mode):
+            raise ValueError(f"ViewFeatures: mode wanted one of {get_args(Mode)}, got {mode!r}")
+        if mode != "exact" and baked is None:
+            raise ValueError(f"ViewFeatures: mode '{mode}' wanted baked features, got none; hearing-hands scene bake")
+        if baked is not None and baked.encoder != encoder.name:
+            raise ValueError(f"ViewFeatures: baked features wanted from {encoder.name!r}, got {baked.encoder!r}")
+        self.mode, self.views, self.cache = mode, views, FeatureCache(encoder)
+        self._scene, self._baked = scene, baked
+
+    def window(self, motion: HandMotion) -> WindowFeatures:
+        """Features of a motion at the views' rate, from its first frame on."""
+        return self.moments(self.views.moments(motion))
+
+    def moments(self, moments: Sequence[Moment]) -> WindowFeatures:
+        """Features of single moments."""
+        staged = [self.views.stage(moment) for moment in moments]
+        hands = [
+            pose_key(m.keypoints_m if m.valid.all() else np.where(m.valid[:, None, None], m.keypoints_m, np.nan))
+            for m in moments
+        ]
+        bodies = [scene.body for scene in staged]
+        scene_features = self.cache.encode(
+            [(self._scene, "global", hand) for hand in hands],
+            lambda which: self.views.render([self.views.global_camera] * len(which), [bodies[i] for i in which]),
+        )
+        local = np.zeros_like(scene_features)
+        baked = self._look_up(staged, local)
+        rest = np.flatnonzero(~baked)
+        if len(rest):
+            keys = [
+                (self._scene, "local", hands[i], pose_key(staged[i].camera.position, staged[i].camera.rotation_wxyz))
+                for i in rest
+            ]
+            local[rest] = self.cache.encode(
+                keys,
+                lambda which: self.views.render(
+                    [staged[rest[i]].camera for i in which], [bodies[rest[i]] for i in which]
+                ),
+            )
+        return WindowFeatures(scene_features, local, baked)
+
+    def _look_up(self, staged: Sequence[Staged], local: Features) -> NDArray[np.bool_]:
+        """Fill in what is baked; return which rows those are."""
+        if self._baked is None or self.mode == "exact":
+            return np.zeros(len(staged), np.bool_)
+        points, normals = (np.stack([getattr(scene, name) for scene in staged]) for name in ("point_m", "normal"))
+        features, cell = self._baked.find(points, normals)
+        usable = (cell >= 0) & np.array([scene.touching for scene in staged])
+        if self.mode == "auto":
+            usable &= self._baked.steadiness[cell] >= STEADY
+        local[usable] = features[usable]
+        return usable

@@ -1,0 +1,40 @@
+"""What tests of all folders share: a ROS domain of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def free_domain() -> Callable[[], int]:
+    """Give a ROS domain whose discovery ports nobody uses (Linux: up to 101), another one at each call."""
+
+    def find() -> int:
+        for domain in random.sample(range(1, 102), 101):
+            with contextlib.ExitStack() as sockets:
+                try:
+                    for offset in (0, 10, 11, 12, 13, 14, 15):
+                        sock = sockets.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                        sock.bind(("", 7400 + 250 * domain + offset))
+                except OSError:
+                    continue
+                return domain
+        pytest.fail("no free ROS_DOMAIN_ID in 1..101")
+
+    return find
+
+
+@pytest.fixture
+def private_domain(free_domain: Callable[[], int], tmp_path: Path) -> dict[str, str]:
+    """Environment variables of a free ROS domain on this machine only, with its logs in the test's folder."""
+    return {
+        "ROS_DOMAIN_ID": str(free_domain()),
+        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
+        "ROS_LOG_DIR": str(tmp_path),
+    }
