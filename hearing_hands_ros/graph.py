@@ -88,7 +88,10 @@ class Options:
         return cls(**values)
 
 
-NODES = ("hand_tracker", "sound_generator", "microphone", "sound_comparator", "spectrogram_viewer", "bag_player")
+NODES = (
+    "scene_server", "hand_tracker", "sound_generator", "microphone", "sound_comparator", "spectrogram_viewer",
+    "bag_player",
+)  # fmt: skip
 """Every executable of the package."""
 
 PREDICT_ARGUMENTS = (

@@ -25,6 +25,7 @@ from hearing_hands_ros import __version__
 from hearing_hands_ros.demo.evaluate import Evaluation, TrueEvent, evaluate
 from hearing_hands_ros.demo.recording import Recording
 from hearing_hands_ros.demo.report import ReportText, write_report
+from hearing_hands_ros.demo.touch_views import touch_views
 from hearing_hands_ros.graph import share_directory
 
 START_WAIT_S = 60.0
@@ -68,7 +69,9 @@ def run(args: argparse.Namespace) -> int:
         return 1
     evaluation = evaluate(recording.verdicts, truth.events)
     figures = figures_of(recording, evaluation, truth, wall_s)
-    write_report(out, recording, evaluation, report_text(figures), figures)
+    with console.status("rendering the touches"):
+        views = touch_views(recording, share / "scene")
+    write_report(out, recording, evaluation, report_text(figures), figures, views)
     summarise(console, recording, evaluation, figures, out)
     return 0
 

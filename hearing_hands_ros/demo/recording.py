@@ -80,6 +80,7 @@ class Recording:
 
     Attributes:
         contacts: Touches that ended, by id.
+        hands: By contact id: keypoints (2, 21, 3) and validity (2,) when the touch began.
         predictions: By id.
         prediction_latency_s: From the end of each touch to its prediction.
         verdicts: In the order in which they came.
@@ -90,6 +91,7 @@ class Recording:
     """
 
     contacts: dict[int, Contact] = field(default_factory=dict)
+    hands: dict[int, tuple[NDArray[np.float32], NDArray[np.bool_]]] = field(default_factory=dict)
     predictions: dict[int, Prediction] = field(default_factory=dict)
     prediction_latency_s: list[float] = field(default_factory=list)
     verdicts: list[Verdict] = field(default_factory=list)

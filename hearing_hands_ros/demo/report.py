@@ -21,6 +21,7 @@ from PIL import Image
 
 from hearing_hands_ros.demo.evaluate import Evaluation, Outcome
 from hearing_hands_ros.demo.recording import Recording, SoundLine
+from hearing_hands_ros.demo.touch_views import TouchView
 from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.predictors.protocol import Contact
 from hearing_hands_ros.sequence import SequenceConfig
@@ -73,7 +74,12 @@ def sound_lines(recording: Recording, sequence: SequenceConfig) -> tuple[SoundLi
 
 
 def write_report(
-    out: Path, recording: Recording, evaluation: Evaluation, text: ReportText, figures: Mapping[str, float]
+    out: Path,
+    recording: Recording,
+    evaluation: Evaluation,
+    text: ReportText,
+    figures: Mapping[str, float],
+    views: Mapping[int, TouchView],
 ) -> None:
     """Write report.html, report.json, predicted.wav, heard.wav and the spectrogram pictures into a folder.
 
@@ -83,13 +89,14 @@ def write_report(
         evaluation: Its verdicts beside the truth.
         text: Words of the page.
         figures: Also into the JSON.
+        views: What the touches looked like, by contact id.
     """
     sequence = SequenceConfig()
     predicted, heard = sound_lines(recording, sequence)
     write_wav(out / "predicted.wav", predicted.samples, sequence.sample_rate_hz)
     write_wav(out / "heard.wav", heard.samples, sequence.sample_rate_hz)
     _write_overview(out / "spectrograms.png", predicted, heard, evaluation, sequence)
-    rows = [_row(outcome, recording, predicted, heard, sequence) for outcome in evaluation.outcomes]
+    rows = [_row(outcome, recording, predicted, heard, sequence, views) for outcome in evaluation.outcomes]
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("hearing_hands_ros", "demo"), autoescape=True, undefined=jinja2.StrictUndefined
     )
@@ -103,7 +110,7 @@ def write_report(
         rows=rows,
     )
     (out / "report.html").write_text(page, encoding="utf-8")
-    media = ("predicted_png", "heard_png", "predicted_sound", "heard_sound")
+    media = ("predicted_png", "heard_png", "predicted_sound", "heard_sound", "scene_view", "spot_view")
     document = {
         "title": text.title,
         "origin": list(text.origin),
@@ -132,7 +139,12 @@ def _cards(evaluation: Evaluation, recording: Recording, figures: Mapping[str, f
 
 
 def _row(
-    outcome: Outcome, recording: Recording, predicted: SoundLine, heard: SoundLine, sequence: SequenceConfig
+    outcome: Outcome,
+    recording: Recording,
+    predicted: SoundLine,
+    heard: SoundLine,
+    sequence: SequenceConfig,
+    views: Mapping[int, TouchView],
 ) -> dict[str, Any]:
     verdict, truth = outcome.verdict, outcome.truth
     known = verdict or truth
@@ -144,6 +156,7 @@ def _row(
         piece = line.cut(stamp_ns - round(LEAD_S * NANOSECONDS), SHOWN_S) if there else None
         pieces[f"{name}_png"] = None if piece is None else _data_url(_mel_png(piece, sequence), "image/png")
         pieces[f"{name}_sound"] = None if piece is None else _data_url(_flac(piece, sequence), "audio/flac")
+    view = views.get(verdict.contact_id) if verdict else None
     truth_text = ""
     if truth is not None:
         odd = f"{truth.anomaly.replace('_', ' ')}: {truth.heard}"
@@ -163,6 +176,8 @@ def _row(
         "lag_ms": 1e3 * verdict.lag_s if verdict and math.isfinite(verdict.lag_s) else None,
         "latency_s": _finite(verdict.latency_s) if verdict else None,
         "reason": verdict.reason if verdict else "nothing was said about it",
+        "scene_view": None if view is None else _data_url(view.scene, "image/jpeg"),
+        "spot_view": None if view is None else _data_url(view.spot, "image/jpeg"),
         **pieces,
     }
 

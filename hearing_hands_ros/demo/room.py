@@ -194,7 +194,7 @@ def _splats_of(which: int, spread: float, rng: np.random.Generator) -> tuple[Spl
     free = np.clip(distance(points + 0.06 * normals) / 0.06, 0.0, 1.0)  # corners are darker
     light = (0.62 + 0.38 * np.maximum(normals @ LIGHT, 0.0)) * (0.65 + 0.35 * free)
     rgb = colour(shape.texture, uv, points, shape.tile_m, which) * light[:, None]
-    flat = np.array([0.48 * spacing, 0.48 * spacing, 0.001]) / METRES_PER_UNIT
+    flat = np.array([0.6 * spacing, 0.6 * spacing, 0.001]) / METRES_PER_UNIT
     quats = (SPLAT_FROM_ROOM.rotation * _facing(normals)).as_quat(scalar_first=True)
     splats = SplatScene.from_rgb(
         means=SPLAT_FROM_ROOM.apply(points).astype(np.float32),

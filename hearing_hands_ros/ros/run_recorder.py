@@ -13,6 +13,7 @@ from rosgraph_msgs.msg import Clock as ClockMsg
 
 from hearing_hands_ros.compare.verdict import Verdict as VerdictCode
 from hearing_hands_ros.demo.recording import Recording, Verdict
+from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.msg import Audio, HandTrajectory, SoundComparison, SoundPrediction
 from hearing_hands_ros.ros.hand_messages import stamp_to_ns
 from hearing_hands_ros.ros.sound_messages import read_audio, read_hands, read_prediction
@@ -70,6 +71,9 @@ class RunRecorder:
         self.recording.windows += 1
         for contact in motion.contacts:
             self.recording.contacts[contact.contact_id] = contact
+            frame = round((contact.start_ns - motion.start_ns) * motion.rate_hz / NANOSECONDS)
+            if 0 <= frame < len(motion.keypoints) and motion.valid[frame, contact.hand]:
+                self.recording.hands[contact.contact_id] = motion.keypoints[frame], motion.valid[frame]
 
     def _on_predicted(self, message: SoundPrediction) -> None:
         self.recording.predictions[int(message.id)] = read_prediction(message, SequenceConfig())

@@ -353,7 +353,8 @@ def _load_labels(
 def _read_npy(path: Path) -> NDArray[Any]:
     """Read an array that is as large as it says: mapped, not allocated, until that is known."""
     try:
-        return np.array(np.lib.format.open_memmap(path, mode="r"))
+        with np.errstate(over="ignore"):
+            return np.array(np.lib.format.open_memmap(path, mode="r"))
     except Exception as error:  # numpy evaluates the header and lets whatever is wrong with it escape
         raise ValueError(f"wanted a .npy file, got one that cannot be read: {error}") from error
 

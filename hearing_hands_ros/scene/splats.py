@@ -254,18 +254,15 @@ def _absurdities(splats: SplatScene) -> list[str]:
     low, high = np.percentile(sample, (5.0, 95.0), axis=0)
     size = float((high - low).max())
     if size > 0.0:
-        wide = int(np.count_nonzero(splats.scales.max(axis=1) > LARGEST_SPREAD * size))
-        if wide:
-            wrong.append(f"scales has {wide} Gaussians over {LARGEST_SPREAD:g} times as wide as the scene ({size:.3g})")
-        far = int(
-            np.count_nonzero(np.abs(splats.means - np.median(sample, axis=0)).max(axis=1) > LARGEST_SPREAD * size)
-        )
-        if far:
-            wrong.append(f"means has {far} Gaussians over {LARGEST_SPREAD:g} times as far off as the scene is wide")
+        most = np.float64(LARGEST_SPREAD * size)
+        if wide := int(np.count_nonzero(splats.scales > most)):
+            wrong.append(f"scales has {wide} values over {LARGEST_SPREAD:g} times as large as the scene ({size:.3g})")
+        if far := int(np.count_nonzero(np.abs(splats.means - np.median(sample, axis=0)) > most)):
+            wrong.append(f"means has {far} values over {LARGEST_SPREAD:g} times as far off as the scene is wide")
     brightest = max(float(splats.sh.max()), -float(splats.sh.min()))
     if brightest > LARGEST_SH:
         wrong.append(f"spherical harmonics go up to {brightest:.3g}, expected at most {LARGEST_SH:g}")
-    most = float(splats.opacities.max())
-    if most < FAINTEST:
-        wrong.append(f"opacity is {most:.2g} at most, so nothing would be seen, expected some over {FAINTEST:.4f}")
+    clearest = float(splats.opacities.max())
+    if clearest < FAINTEST:
+        wrong.append(f"opacity is {clearest:.2g} at most, so nothing would be seen, expected some over {FAINTEST:.4f}")
     return wrong

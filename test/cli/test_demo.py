@@ -58,6 +58,31 @@ def test_everything_is_there_to_see_and_hear(demo):
     assert "Traceback" not in log
 
 
+def test_every_touch_is_shown_with_the_hand_in_place(demo):
+    """The near view of a touch on grass is green around the finger, one on snow is white."""
+    import base64
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    page = (demo[0] / "report.html").read_text()
+    shown = re.findall(r'<img src="data:image/jpeg;base64,([^"]+)" alt="touched (\w+), near by">', page)
+    assert len(shown) == 41
+    for name, is_it in (
+        ("grass", lambda r, g, b: (g > 1.2 * r) & (g > 1.2 * b)),
+        ("snow", lambda r, g, b: np.minimum(np.minimum(r, g), b) > 170),
+    ):
+        pictures = [
+            np.asarray(Image.open(io.BytesIO(base64.b64decode(data))), np.float64)
+            for data, touched in shown
+            if touched == name
+        ]
+        assert pictures
+        for picture in pictures:
+            assert 0.2 < is_it(*np.moveaxis(picture, -1, 0)).mean() < 0.98  # the spot, and the finger before it
+
+
 def browser():
     return next(
         (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
@@ -87,7 +112,8 @@ window.addEventListener('load', async () => {
   const pictures = [...document.images].every(image => image.naturalWidth > 0);
   const seconds = sound.duration.toFixed(1);
   const count = sounds.length;
-  document.title = `rows ${up.length} sorted ${sorted} sounds ${count} seconds ${seconds} pictures ${pictures}`;
+  const views = document.querySelectorAll('.views figure').length;
+  document.title = `rows ${up.length} sorted ${sorted} sounds ${count} seconds ${seconds} pictures ${pictures} views ${views}`;
 });
 </script>"""
     tested = tmp_path / "report.html"
@@ -96,7 +122,9 @@ window.addEventListener('load', async () => {
     command += ["--virtual-time-budget=10000", "--dump-dom", tested.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     title = re.search(r"<title>(.*?)</title>", done.stdout).group(1)
-    assert title == f"rows {ROWS} sorted true sounds {ROWS + 41} seconds 1.0 pictures true", done.stderr[-2000:]
+    assert title == f"rows {ROWS} sorted true sounds {ROWS + 41} seconds 1.0 pictures true views 41", done.stderr[
+        -2000:
+    ]
 
 
 def test_what_was_not_measured_is_called_unknown():

@@ -29,9 +29,9 @@ NASTY_BYTES = (0x00, 0x01, 0x7F, 0x80, 0xFF)
 NASTY_WORDS = (
     b"0", b"-1", b"1", b"4", b"255", b"256", b"65536", b"2147483648", b"4294967295", b"9223372036854775807",
     b"99999999999999999999", b"1e39", b"1e999", b"-1e999", b"nan", b"NaN", b".nan", b"-Infinity", b"1e-320",
-    b"0x7fffffff", b"null", b"true", b"~", b"''", b"[]", b"{}", b"[[[]]]", b"{a: 1}", b"double", b"uchar", b"list uchar int",
-    b"&a [*a]", b"!!python/object:os.system x", b"!!timestamp 9999-99-99", b"2001-99-99", b"1:1:1", b"../../etc/passwd", b"\x00",
-    b"\xff\xfe", b"a" * 300, b"[" * 2000, b"{a: " * 500,
+    b"0x7fffffff", b"null", b"true", b"~", b"''", b"[]", b"{}", b"[[[]]]", b"{a: 1}", b"double", b"uchar",
+    b"list uchar int", b"&a [*a]", b"!!python/object:os.system x", b"!!timestamp 9999-99-99", b"2001-99-99", b"1:1:1",
+    b"../../etc/passwd", b"\x00", b"\xff\xfe", b"a" * 300, b"[" * 2000, b"{a: " * 500,
 )  # fmt: skip
 NASTY_NUMBERS = (0, 1, 2**16, 2**31 - 1, 2**31, 2**32 - 1)
 NASTY_FLOATS = (np.nan, np.inf, -np.inf, 1e38, -1e38, 1e-45, 88.8, -200.0, 0.0)

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from made_outputs import photos, write_model
 from made_scenes import bundle
 
-from hearing_hands_ros.scene.bundle import SceneBundle
+from hearing_hands_ros.scene.bundle import Registration, SceneBundle, Sfm
+from hearing_hands_ros.scene.sim3 import Sim3
 from hearing_hands_ros.scene.splats import SplatScene
 
 Edit = Callable[[dict[str, Any]], None]
@@ -149,4 +151,72 @@ def test_broken_splats_and_broken_yaml_are_both_told(folder: Path) -> None:
     (folder / "scene.spz").write_bytes(b"junk")
     edit(folder, lambda d: d.update(up=[0, 0, 0]))
     with pytest.raises(ValueError, match=r"(?s)up: wanted.*sha256.*SplatScene\('scene.spz'\)"):
+        SceneBundle.load(folder)
+
+
+def test_cameras_and_model_come_back(plane: SplatScene, tmp_path: Path) -> None:
+    model = write_model(tmp_path / "sparse/0", photos())
+    placed = Sim3(2.0, [0.0, 1.0, 0.0, 0.0], [1.0, 2.0, 3.0])
+    bundle(plane, cameras=tuple(photos()), sfm=Sfm(model, placed)).save(tmp_path / "desk")
+    got = SceneBundle.load(tmp_path / "desk")
+    for camera, wanted in zip(got.cameras, photos(), strict=True):
+        assert (camera.name, camera.width, camera.fx) == (wanted.name, wanted.width, wanted.fx)
+        np.testing.assert_allclose(camera.viewmat, wanted.viewmat, atol=1e-12)
+    assert got.sfm is not None and got.sfm.splat_from_sfm.scale == 2.0
+    assert (got.sfm.folder / "images.bin").read_bytes() == (model / "images.bin").read_bytes()
+
+
+def test_cameras_stand_in_for_viewpoints(plane: SplatScene) -> None:
+    made = bundle(plane, cameras=tuple(photos()), viewpoints_m=np.zeros((0, 3)))
+    np.testing.assert_allclose(made.eyes_m, 0.4 * np.array([camera.position for camera in photos()]))
+    np.testing.assert_allclose(bundle(plane).eyes_m, bundle(plane).viewpoints_m)
+
+
+def test_scene_without_registration_is_loaded_only_on_request(plane: SplatScene, tmp_path: Path) -> None:
+    bundle(plane, registration=None, viewpoints_m=np.zeros((0, 3))).save(tmp_path / "desk")
+    with pytest.raises(ValueError, match="registration is missing"):
+        SceneBundle.load(tmp_path / "desk")
+    got = SceneBundle.load(tmp_path / "desk", registered=False)
+    assert got.registration is None
+    with pytest.raises(ValueError, match=r"SceneBundle\('test'\): registration is missing"):
+        got.means_m  # noqa: B018  (asking is what fails)
+
+
+def test_a_new_registration_moves_all_that_is_in_metres(plane: SplatScene, tmp_path: Path) -> None:
+    moved = bundle(plane).with_registration(Registration("base_link", Sim3(0.8, [0, 1, 0, 0], [0, 0, 1]), 2.0, 0.3))
+    moved.save(tmp_path / "desk")
+    got = SceneBundle.load(tmp_path / "desk")
+    assert (got.parent_frame, got.scale, got.residual_mm) == ("base_link", 0.8, 2.0)
+    np.testing.assert_allclose(got.means_m, 2 * bundle(plane).means_m, atol=1e-4)
+    np.testing.assert_allclose(got.viewpoints_m, 2 * bundle(plane).viewpoints_m)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d["cameras"][1].update(fx=0), r"cameras\[1\].fx: wanted a positive number, got 0"),
+        (lambda d: d["cameras"][0].update(width=1.5), r"cameras\[0\].width: wanted 1 to 100000 pixels, got 1.5"),
+        (lambda d: d["cameras"][0].pop("position"), r"cameras\[0\].position: missing"),
+        (lambda d: d["cameras"][0].update(rotation_wxyz=[0, 0, 0, 0]), "rotation_wxyz: wanted length 1, got length 0"),
+        (lambda d: d.update(cameras="front"), "cameras: wanted a list of at most 10000 cameras, got 'front'"),
+        (lambda d: d["sfm"].update(folder="../sparse"), "sfm.folder: wanted a file inside the scene's folder"),
+        (lambda d: d["sfm"].update(folder="gone"), "gone: wanted a COLMAP model .* without cameras, images, points3D"),
+        (lambda d: d["sfm"].update(scale=-1), "sfm.scale: wanted a positive number, got -1"),
+    ],
+)
+def test_faults_of_cameras_and_model_are_named(change: Edit, message: str, plane: SplatScene, tmp_path: Path) -> None:
+    sfm = Sfm(write_model(tmp_path / "sparse/0", photos()), Sim3.identity())
+    bundle(plane, cameras=tuple(photos()), sfm=sfm).save(tmp_path / "desk")
+    edit(tmp_path / "desk", change)
+    with pytest.raises(ValueError, match=rf"SceneBundle\('.*desk'\): .*{message}"):
+        SceneBundle.load(tmp_path / "desk")
+
+
+def test_labels_that_claim_to_be_huge_are_not_allocated(folder: Path) -> None:
+    raw = (folder / "labels.npy").read_bytes()
+    start = raw.index(b"(")
+    end = raw.index(b")", start)
+    shape = b"(99999999999,".ljust(end - start)
+    (folder / "labels.npy").write_bytes(raw[:start] + shape + raw[end:])
+    with pytest.raises(ValueError, match="labels.npy: wanted a .npy file, got one that cannot be read"):
         SceneBundle.load(folder)

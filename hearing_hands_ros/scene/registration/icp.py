@@ -38,6 +38,11 @@ class _Surface:
     normals: Array
     tree: cKDTree
 
+    def sparse(self, count: int) -> _Surface:
+        """At most so many of its points."""
+        step = max(1, len(self.points) // count)
+        return _Surface(self.points[::step], self.normals[::step], cKDTree(self.points[::step]))
+
     @classmethod
     def of(cls, splats: SplatScene) -> _Surface:
         chosen = np.flatnonzero(splats.opacities >= OPAQUE)
@@ -162,8 +167,9 @@ def _search(surface: _Surface, cloud: Array, up: Array) -> Sim3:
     """Try headings, sizes and shifts, follow the most promising ones."""
     rng = np.random.default_rng(0)
     few, some, many = (cloud[rng.permutation(len(cloud))[:count]] for count in (250, 1000, 4000))
-    starts = sorted(_starts(surface, cloud, up), key=lambda guess: _cost(surface, few, guess, 0.5))[:TRIED]
-    coarse = [_followed(surface, some, start, REACHES_M[:2], 12) for start in starts]
+    sketch = surface.sparse(10_000)
+    starts = sorted(_starts(sketch, cloud, up), key=lambda guess: _cost(sketch, few, guess, 0.5))[:TRIED]
+    coarse = [_followed(sketch, some, start, REACHES_M[:2], 12) for start in starts]
     coarse.sort(key=lambda guess: _cost(surface, some, guess, 0.1))
     answers: list[tuple[float, Sim3]] = []
     for guess in coarse:
@@ -189,7 +195,7 @@ def _starts(surface: _Surface, cloud: Array, up: Array) -> Iterator[Sim3]:
     low, middle, high = np.percentile(cloud, [2, 50, 98], axis=0)
     for yaw in np.arange(YAWS) * (2 * np.pi / YAWS):
         rotation = Rotation.from_rotvec([0.0, 0.0, yaw]) * upright
-        turned = rotation.apply(surface.points[:: max(1, len(surface.points) // 5000)])
+        turned = rotation.apply(surface.points)
         scene_low, scene_middle, scene_high = np.percentile(turned, [2, 50, 98], axis=0)
         # Overall size, over all headings the same to within a few percent.
         base = float(np.linalg.norm(high - low) / np.linalg.norm(scene_high - scene_low))

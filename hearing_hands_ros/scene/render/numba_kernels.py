@@ -30,7 +30,7 @@ TILE_BITS = 4
 TILE = 1 << TILE_BITS
 RECORD = 16
 CAMERA = 25
-CHECK_EVERY = 16  # Gaussians after which a tile looks whether anything can still be seen through it
+BLOCK = 16  # Gaussians after which a tile looks whether anything can still be seen through it
 FAINTEST_AT = -math.log(FAINTEST)
 ROW = np.uint64(5 * TILE)  # a row of pixels in a tile: transmittance, red, green, blue, depth, 16 of each
 
@@ -297,6 +297,7 @@ def draw_tiles(
     """
     height, width = alpha.shape
     pixels = np.empty(ROW * _LANES, np.float32)
+    block = np.empty((BLOCK, RECORD), np.float32)
     alive = np.empty(TILE, np.bool_)
     counts = np.empty(256, np.int64)
     for tile in range(first, len(offsets) - 1, step):
@@ -311,51 +312,56 @@ def draw_tiles(
         listed, other = entries[offsets[tile] : offsets[tile + 1]], spare[offsets[tile] : offsets[tile + 1]]
         if sort_by_depth(listed, other, counts):
             listed = other
-        for index in range(len(listed)):
-            record = records[listed[index] & np.uint64(0xFFFFFFFF)]
-            red, green, blue, far = record[6], record[7], record[8], record[9]
-            a, b, c = 0.125 * np.float64(record[2]), 0.125 * np.float64(record[3]), 0.125 * np.float64(record[4])
-            x0, y0 = left + 0.5 - np.float64(record[0]), top + 0.5 - np.float64(record[1])
-            across = 0.5 * a * x0 * x0 + 0.125 * (FAINTEST_AT - np.float64(record[5]))
-            k2 = np.float32(0.5 * a)
-            for row in range(max(int(record[10]) - top, 0), min(int(record[11]) - top + 1, rows)):
-                if not alive[row]:
-                    continue
-                # An eighth of the exponent along a row: k0 + k1 x + k2 x^2, x in pixels from the tile's left. Its
-                # terms are made in float64, for those of a large Gaussian cancel.
-                y = y0 + row
-                k0 = np.float32(across + y * (b * x0 + 0.5 * c * y))
-                k1 = np.float32(a * x0 + b * y)
-                at = np.uint64(row) * ROW
-                for x in range(_LANES):
-                    pixel = at + x
-                    e = k0 + np.float32(x) * (k1 + np.float32(x) * k2)
-                    strength = _E0 + e * (_E1 + e * (_E2 + e * (_E3 + e * (_E4 + e * _E5))))
-                    strength *= strength
-                    strength *= strength
-                    strength = min(strength * strength, _OPAQUE)
-                    strength = strength if e <= _LIMIT else _ZERO
-                    light = pixels[pixel]  # negative: spent, and this was left
-                    through = max(light, _ZERO)
-                    weight = through * strength
-                    beyond = through - weight
-                    weight = weight if beyond > _SPENT else _ZERO
-                    pixels[pixel] = beyond if beyond > _SPENT else -abs(light)
-                    pixels[pixel + _RED] += weight * red
-                    pixels[pixel + _GREEN] += weight * green
-                    pixels[pixel + _BLUE] += weight * blue
-                    pixels[pixel + _DEPTH] += weight * far
-            if index % CHECK_EVERY == CHECK_EVERY - 1:
-                seen_through = False
-                for row in range(rows):
+        for begin in range(0, len(listed), BLOCK):
+            count = min(BLOCK, len(listed) - begin)
+            for i in range(count):  # all at once: that way the processor waits for them together
+                record = records[listed[begin + i] & np.uint64(0xFFFFFFFF)]
+                for field in range(RECORD):
+                    block[i, field] = record[field]
+            for i in range(count):
+                record = block[i]
+                red, green, blue, far = record[6], record[7], record[8], record[9]
+                a, b, c = 0.125 * np.float64(record[2]), 0.125 * np.float64(record[3]), 0.125 * np.float64(record[4])
+                x0, y0 = left + 0.5 - np.float64(record[0]), top + 0.5 - np.float64(record[1])
+                across = 0.5 * a * x0 * x0 + 0.125 * (FAINTEST_AT - np.float64(record[5]))
+                k2 = np.float32(0.5 * a)
+                for row in range(max(int(record[10]) - top, 0), min(int(record[11]) - top + 1, rows)):
+                    if not alive[row]:
+                        continue
+                    # An eighth of the exponent along a row: k0 + k1 x + k2 x^2, x in pixels from the tile's left. Its
+                    # terms are made in float64, for those of a large Gaussian cancel.
+                    y = y0 + row
+                    k0 = np.float32(across + y * (b * x0 + 0.5 * c * y))
+                    k1 = np.float32(a * x0 + b * y)
                     at = np.uint64(row) * ROW
-                    light = _ZERO
                     for x in range(_LANES):
-                        light += max(pixels[at + x], _ZERO)
-                    alive[row] = light > _ZERO
-                    seen_through = seen_through or alive[row]
-                if not seen_through:
-                    break
+                        pixel = at + x
+                        e = k0 + np.float32(x) * (k1 + np.float32(x) * k2)
+                        strength = _E0 + e * (_E1 + e * (_E2 + e * (_E3 + e * (_E4 + e * _E5))))
+                        strength *= strength
+                        strength *= strength
+                        strength = min(strength * strength, _OPAQUE)
+                        strength = strength if e <= _LIMIT else _ZERO
+                        light = pixels[pixel]  # negative: spent, and this was left
+                        through = max(light, _ZERO)
+                        weight = through * strength
+                        beyond = through - weight
+                        weight = weight if beyond > _SPENT else _ZERO
+                        pixels[pixel] = beyond if beyond > _SPENT else -abs(light)
+                        pixels[pixel + _RED] += weight * red
+                        pixels[pixel + _GREEN] += weight * green
+                        pixels[pixel + _BLUE] += weight * blue
+                        pixels[pixel + _DEPTH] += weight * far
+            seen_through = False
+            for row in range(rows):
+                at = np.uint64(row) * ROW
+                light = _ZERO
+                for x in range(_LANES):
+                    light += max(pixels[at + x], _ZERO)
+                alive[row] = light > _ZERO
+                seen_through = seen_through or alive[row]
+            if not seen_through:
+                break
         for row in range(rows):
             for column in range(min(TILE, width - left)):
                 pixel = np.uint64(row) * ROW + np.uint64(column)

@@ -1,0 +1,61 @@
+"""Pictures of the touches of a run: the scene with the hand in it, and the touched spot."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from hearing_hands_ros.demo.recording import Recording
+from hearing_hands_ros.scene.bundle import SceneBundle
+from hearing_hands_ros.scene.surface import SplatSurface
+from hearing_hands_ros.scene.views import Moment, SceneViews, ViewSettings
+
+QUALITY = 85
+
+
+@dataclass(frozen=True)
+class TouchView:
+    """JPEG files of one touch."""
+
+    scene: bytes
+    spot: bytes
+
+
+def touch_views(recording: Recording, scene: str | Path, global_view: str = "") -> Mapping[int, TouchView]:
+    """Render every touch of a run, at the time when it began.
+
+    Args:
+        recording: The run.
+        scene: Folder of its scene bundle.
+        global_view: As in `ViewSettings`.
+
+    Returns:
+        By contact id; a touch whose hand was not seen is left out.
+    """
+    bundle = SceneBundle.load(scene)
+    views = SceneViews(bundle, SplatSurface(bundle), ViewSettings(global_view=global_view))
+    ids = [contact_id for contact_id in recording.contacts if contact_id in recording.hands]
+    if not ids:
+        return {}
+    moments = []
+    for contact_id in ids:
+        contact, (keypoints, valid) = recording.contacts[contact_id], recording.hands[contact_id]
+        point, normal = np.array(contact.position_m), np.array(contact.normal)
+        moments.append(Moment(keypoints, valid, contact.hand, point, normal))
+    seen = views.look(moments)
+    return {
+        contact_id: TouchView(_jpeg(scene_rgb), _jpeg(spot_rgb))
+        for contact_id, scene_rgb, spot_rgb in zip(ids, seen.global_rgb, seen.local_rgb, strict=True)
+    }
+
+
+def _jpeg(picture: NDArray[np.uint8]) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=QUALITY)
+    return buffer.getvalue()

@@ -1,0 +1,144 @@
+"""What a registration is made of, out of a recording: camera images or point clouds, each with its pose from TF."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rosbags.highlevel import AnyReader
+
+from hearing_hands_ros.ros.bag_playback import RecordedBag
+from hearing_hands_ros.ros.camera_messages import image_of, lens_of, stamp_ns_of
+from hearing_hands_ros.ros.image_choice import ImageChoice
+from hearing_hands_ros.ros.tf2_core import TransformTree
+from hearing_hands_ros.ros.tf2_exceptions import TransformException
+from hearing_hands_ros.scene.registration.images import CameraObservation
+from hearing_hands_ros.scene.sim3 import Sim3
+
+if TYPE_CHECKING:
+    from rosbags.interfaces import Connection
+
+FOREVER_NS = 2**62
+IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+CAMERA_INFO, POINT_CLOUD, TF = "sensor_msgs/msg/CameraInfo", "sensor_msgs/msg/PointCloud2", "tf2_msgs/msg/TFMessage"
+
+
+class RegistrationBag:
+    """A recording with TF.
+
+    Raises:
+        ValueError: It cannot be read, or has no TF.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with closing(RecordedBag(path)):  # says clearly what is wrong with a file
+            pass
+        self._reader = AnyReader([path])
+        self._reader.open()
+        self._tree = TransformTree(FOREVER_NS)
+        for connection, message in self._messages("", (TF,)):
+            for transform in message.transforms:
+                t, r = transform.transform.translation, transform.transform.rotation
+                self._tree.insert(
+                    transform.header.frame_id,
+                    transform.child_frame_id,
+                    stamp_ns_of(transform),
+                    (t.x, t.y, t.z, r.x, r.y, r.z, r.w),
+                    "bag",
+                    connection.topic.endswith("tf_static"),
+                )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._reader.close()
+
+    def images(
+        self, topic: str, info_topic: str, parent_frame: str, choice: ImageChoice
+    ) -> tuple[list[CameraObservation], dict[str, str]]:
+        """Images from places that are some way apart, with their poses.
+
+        Args:
+            topic: Of the images; empty where the recording has only one.
+            info_topic: Of the CameraInfo; empty where the recording has only one.
+            parent_frame: TF frame in which poses are wanted.
+            choice: Which images are taken.
+
+        Returns:
+            The observations, and which images were left out, why.
+
+        Raises:
+            ValueError: A topic is missing or not the only one, or the camera is not calibrated.
+        """
+        info = next((message for _, message in self._messages(info_topic, (CAMERA_INFO,))), None)
+        if info is None:
+            raise ValueError(f"bag '{self._path}': wanted a CameraInfo message, got none")
+        taken: list[CameraObservation] = []
+        left_out: dict[str, str] = {}
+        for connection, message in self._messages(topic, IMAGES):
+            if choice.is_full:
+                break
+            stamp_ns = stamp_ns_of(message)
+            name = f"{stamp_ns // 10**9}.{stamp_ns % 10**9:09d}"
+            try:
+                pose = self._pose(parent_frame, message.header.frame_id, stamp_ns)
+                if not choice.wants(stamp_ns, pose):
+                    continue
+                image = image_of(message)
+            except (TransformException, ValueError) as error:
+                left_out[name] = f"no pose in TF: {error}" if isinstance(error, TransformException) else str(error)
+                continue
+            lens = lens_of(info, rectified="rect" in connection.topic)
+            taken.append(CameraObservation(name, image, lens, pose))
+            choice.take(pose)
+        return taken, left_out
+
+    def cloud(self, topic: str, parent_frame: str, most: int = 20) -> tuple[NDArray[np.float64], dict[str, str]]:
+        """(M, 3) points of at most so many clouds, in the parent frame, and which were left out, why.
+
+        Raises:
+            ValueError: There is no cloud with a pose.
+        """
+        from sensor_msgs.msg import PointField
+
+        from hearing_hands_ros.ros.point_cloud2 import dtype_from_fields
+
+        clouds = []
+        left_out: dict[str, str] = {}
+        messages = [message for _, message in self._messages(topic, (POINT_CLOUD,))]
+        for message in messages[:: max(1, len(messages) // most)]:
+            stamp_ns = stamp_ns_of(message)
+            try:
+                pose = self._pose(parent_frame, message.header.frame_id, stamp_ns)
+            except TransformException as error:
+                left_out[str(stamp_ns)] = f"no pose in TF: {error}"
+                continue
+            fields = [PointField(name=f.name, offset=f.offset, datatype=f.datatype, count=f.count) for f in message.fields]
+            dtype = dtype_from_fields(fields, message.point_step)
+            points = np.frombuffer(bytes(message.data), dtype.newbyteorder(">" if message.is_bigendian else "<"))
+            xyz = np.stack([points[axis].astype(np.float64) for axis in "xyz"], axis=1)
+            clouds.append(pose.apply(xyz[np.isfinite(xyz).all(axis=1)]))
+        if not clouds:
+            why = "; ".join(left_out.values()) or "the recording has no PointCloud2"
+            raise ValueError(f"bag '{self._path}': wanted point clouds with poses in '{parent_frame}', got none: {why}")
+        return np.concatenate(clouds), left_out
+
+    def _pose(self, parent_frame: str, frame: str, stamp_ns: int) -> Sim3:
+        _, x, y, z, qx, qy, qz, qw = self._tree.lookup(parent_frame, frame, stamp_ns)
+        return Sim3(1.0, np.array([qw, qx, qy, qz]), np.array([x, y, z]))
+
+    def _messages(self, topic: str, types: tuple[str, ...]) -> Iterator[tuple[Connection, Any]]:
+        """Messages of one topic, or of all topics of the types where TF is asked for."""
+        connections = [c for c in self._reader.connections if c.msgtype in types and topic in ("", c.topic)]
+        topics = sorted({connection.topic for connection in connections})
+        if not topics or (types != (TF,) and len(topics) > 1):
+            kinds = " or ".join(name.rsplit("/", 1)[1] for name in types)
+            wanted = f"the {kinds} topic {topic!r}" if topic else f"one topic of {kinds}"
+            got = ", ".join(topics) or "none"
+            raise ValueError(f"bag '{self._path}': wanted {wanted}, got {got}")
+        for connection, _, raw in self._reader.messages(connections):
+            yield connection, self._reader.deserialize(raw, connection.msgtype)

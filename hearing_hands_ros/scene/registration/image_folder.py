@@ -1,0 +1,77 @@
+"""Images of the robot's camera in a folder, with a `poses.yaml` that says where each was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from PIL import Image, UnidentifiedImageError
+
+from hearing_hands_ros.scene.registration.images import CameraObservation
+from hearing_hands_ros.scene.registration.localize import Lens
+from hearing_hands_ros.scene.sim3 import Sim3
+
+CAMERA_KEYS = ("width", "height", "fx", "fy", "cx", "cy")
+
+
+def read_image_folder(folder: str | Path) -> tuple[list[CameraObservation], dict[str, str]]:
+    """Images with poses.
+
+    `poses.yaml` holds `camera: {width, height, fx, fy, cx, cy}` (and, where the lens distorts, `distortion_model` and
+    `distortion` as in CameraInfo; the middle of the first pixel is at 0.5) and `images`, a list of `{file, position_m,
+    rotation_wxyz}`: parent frame from optical frame. An image may have a `camera` of its own.
+
+    Returns:
+        The observations, and which images were left out, why: those without a pose or that cannot be read.
+
+    Raises:
+        FileNotFoundError: There is no such folder or no poses.yaml in it.
+        ValueError: poses.yaml is something else.
+    """
+    folder = Path(folder)
+    path = folder / "poses.yaml"
+    if not path.is_file():
+        raise FileNotFoundError(f"images '{folder}': wanted a folder with poses.yaml, got nothing at {path}")
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"'{path}': wanted YAML, got something else: {error}") from error
+    if not isinstance(document, dict) or not isinstance(document.get("images"), list):
+        raise ValueError(f"'{path}': wanted 'camera' and a list 'images', got {type(document).__name__}")
+    taken: list[CameraObservation] = []
+    left_out: dict[str, str] = {}
+    for index, entry in enumerate(document["images"]):
+        if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
+            raise ValueError(f"'{path}': images[{index}]: wanted {{file, position_m, rotation_wxyz}}, got {entry!r}")
+        name = entry["file"]
+        if entry.get("position_m") is None or entry.get("rotation_wxyz") is None:
+            left_out[name] = "no pose in poses.yaml"
+            continue
+        lens = _lens(f"'{path}': {name}", entry.get("camera", document.get("camera")))
+        try:
+            pose = Sim3(1.0, np.asarray(entry["rotation_wxyz"], float), np.asarray(entry["position_m"], float))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"'{path}': {name}: wanted a pose, got {entry!r}: {error}") from error
+        try:
+            with Image.open(folder / name) as picture:
+                image = np.asarray(picture.convert("RGB"))
+        except (OSError, UnidentifiedImageError) as error:
+            left_out[name] = f"cannot be read: {error}"
+            continue
+        taken.append(CameraObservation(name, image, lens, pose))
+    return taken, left_out
+
+
+def _lens(who: str, entry: Any) -> Lens:
+    if not isinstance(entry, Mapping) or any(key not in entry for key in CAMERA_KEYS):
+        raise ValueError(f"{who}: wanted a camera with {', '.join(CAMERA_KEYS)}, got {entry!r}")
+    try:
+        numbers = [float(entry[key]) for key in CAMERA_KEYS[2:]]
+        distortion = tuple(float(value) for value in entry.get("distortion") or ())
+        model = entry.get("distortion_model", "plumb_bob" if distortion else "")
+        return Lens(int(entry["width"]), int(entry["height"]), *numbers, model, distortion)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{who}: wanted a camera, got {entry!r}: {error}") from error

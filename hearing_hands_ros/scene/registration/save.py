@@ -1,0 +1,39 @@
+"""A registration into a scene's folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from hearing_hands_ros.scene.bundle import Registration
+
+
+def save_registration(folder: str | Path, registration: Registration) -> None:
+    """Write a registration into `scene.yaml`, at once; the splats and all else in the folder are left alone.
+
+    Viewpoints, which are in metres, follow the new scale.
+
+    Args:
+        folder: Of a scene that can be loaded.
+        registration: Its new one; an old one is replaced.
+    """
+    path = Path(folder) / "scene.yaml"
+    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    similarity = registration.parent_from_splat
+    old = document.get("registration")
+    if old and document.get("viewpoints_m"):
+        growth = similarity.scale / float(old["scale"])
+        document["viewpoints_m"] = [[float(value) * growth for value in row] for row in document["viewpoints_m"]]
+    document["registration"] = {
+        "parent_frame": registration.parent_frame,
+        "scale": similarity.scale,
+        "rotation_wxyz": [float(value) for value in similarity.rotation_wxyz],
+        "translation_m": [float(value) for value in similarity.translation],
+        "residual_mm": float(registration.residual_mm),
+        "residual_deg": float(registration.residual_deg),
+    }
+    draft = path.with_name("scene.yaml.part")
+    text = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=120)
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)

@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hearing_hands_ros.demo import room
+from hearing_hands_ros.scene.bundle import SceneBundle
+from hearing_hands_ros.scene.camera import Camera
+from hearing_hands_ros.scene.reconstruct.colmap import ColmapOptions, pairs
+from hearing_hands_ros.scene.reconstruct.descriptors import write_descriptors
+from hearing_hands_ros.scene.reconstruct.photos import find_photos
+from hearing_hands_ros.scene.reconstruct.pipeline import BuildOptions, BuildReport, build, has_cuda
+from hearing_hands_ros.scene.reconstruct.points import splats_from_points
+from hearing_hands_ros.scene.sim3 import umeyama
+
+PHOTOS = 9
+OPTIONS = BuildOptions(frame_id="my_room", colmap=ColmapOptions(features=1024))
+
+pycolmap = pytest.importorskip("pycolmap")
+pytestmark = pytest.mark.skipif(has_cuda(), reason="with CUDA the scene is trained, which takes minutes")
+
+
+class Seen(list):
+    """What was reported, without its numbers."""
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        assert 0 <= done <= total
+        if stage not in self:
+            self.append(stage)
+
+
+@pytest.fixture(scope="module")
+def cameras() -> dict[str, Camera]:
+    """Every second camera of a walk past a part of the room."""
+    walk = room.photo_cameras(36)[1:28:3]
+    return {camera.name: camera for camera in walk[:PHOTOS]}
+
+
+@pytest.fixture(scope="module")
+def photos(cameras: dict[str, Camera], tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("photos")
+    scene = room.room_bundle(150_000)
+    for name, picture in zip(cameras, room.photograph(scene.splats, list(cameras.values())), strict=True):
+        Image.fromarray(picture).save(folder / name, quality=92)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(photos: Path, tmp_path_factory) -> tuple[Path, BuildReport, Seen]:
+    out, seen = tmp_path_factory.mktemp("build") / "my_room", Seen()
+    return out, build(photos, out, OPTIONS, seen), seen
+
+
+def test_photos_become_a_bundle_whose_cameras_stand_where_they_stood(built, cameras: dict[str, Camera]) -> None:
+    out, report, _ = built
+    bundle = SceneBundle.load(out, registered=False)
+    assert report.photos == PHOTOS
+    assert report.left_out == ()
+    assert not report.trained
+    assert (bundle.name, bundle.frame_id, bundle.registration) == ("my_room", "my_room", None)
+    assert len(bundle.splats) == report.points == report.gaussians > 500
+    found = np.array([camera.position for camera in bundle.cameras])
+    true = np.array([cameras[camera.name].position for camera in bundle.cameras])
+    similarity = umeyama(found, true)
+    off_mm = 1e3 * room.METRES_PER_UNIT * np.linalg.norm(similarity.apply(found) - true, axis=1)
+    assert off_mm.max() < 15.0
+    up = similarity.rotation.apply(bundle.up)
+    assert np.rad2deg(np.arccos(up @ room.SPLAT_FROM_ROOM.rotation.apply([0.0, 0.0, 1.0]))) < 1.0
+
+
+def test_its_gaussians_lie_on_the_room(built, cameras: dict[str, Camera]) -> None:
+    bundle = SceneBundle.load(built[0], registered=False)
+    found = [camera.position for camera in bundle.cameras]
+    true = [cameras[camera.name].position for camera in bundle.cameras]
+    in_room = room.SPLAT_FROM_ROOM.inverse() @ umeyama(found, true)
+    off = np.abs(room.distance(in_room.apply(bundle.splats.means)))
+    assert np.median(off) < 0.01
+
+
+def test_it_brings_along_what_a_robots_image_is_found_with(built) -> None:
+    bundle = SceneBundle.load(built[0], registered=False)
+    assert bundle.sfm is not None
+    model = pycolmap.Reconstruction(bundle.sfm.folder)
+    with np.load(bundle.sfm.folder / "descriptors.npz", allow_pickle=False) as arrays:
+        descriptors, ids = arrays["descriptors"], arrays["point3d_ids"]
+    assert descriptors.shape == (len(ids), 128)
+    assert descriptors.dtype == np.uint8
+    assert len(ids) == model.compute_num_observations()
+    assert set(ids.tolist()) == set(model.points3D)
+
+
+def test_descriptors_are_those_of_the_points_they_are_given_to(built) -> None:
+    out, _, _ = built
+    with np.load(out / "sfm" / "descriptors.npz", allow_pickle=False) as arrays:
+        descriptors, ids = arrays["descriptors"].astype(float), arrays["point3d_ids"]
+    descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
+    rng = np.random.default_rng(0)
+    same, other = [], []
+    for point in np.unique(ids)[:300]:
+        mine = descriptors[ids == point]
+        same.append(mine[0] @ mine[1])
+        other.append(mine[0] @ descriptors[rng.integers(len(ids))])
+    assert np.median(same) > 0.9 > np.median(other) + 0.1
+
+
+def test_a_second_run_finds_everything_done(built, photos: Path) -> None:
+    out, first, stages = built
+    before = (out / "scene.yaml").stat().st_mtime_ns
+    seen = Seen()
+    again = build(photos, out, OPTIONS, seen)
+    assert stages == ["reading photos", "finding features", "matching photos", "placing cameras"]
+    assert seen == ["reading photos"]
+    assert again == first
+    assert (out / "scene.yaml").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("stage", ["matching photos", "placing cameras"])
+def test_a_killed_run_goes_on_where_it_stopped(photos: Path, built, tmp_path: Path, stage: str) -> None:
+    script = (
+        "import sys\n"
+        "from hearing_hands_ros.scene.reconstruct.colmap import ColmapOptions\n"
+        "from hearing_hands_ros.scene.reconstruct.pipeline import BuildOptions, build\n"
+        "from hearing_hands_ros.scene.reconstruct import colmap\n"
+        "colmap.PAIRS_AT_ONCE = 4\n"
+        "options = BuildOptions(frame_id='my_room', colmap=ColmapOptions(features=1024))\n"
+        "build(sys.argv[1], sys.argv[2], options, lambda *what: print(*what, flush=True))\n"
+    )
+    out = tmp_path / "killed"
+    process = subprocess.Popen([sys.executable, "-c", script, photos, out], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    reached = 0
+    for line in process.stdout:
+        if line.startswith(stage):
+            reached += 1
+        if reached == 3:
+            process.send_signal(signal.SIGKILL)
+            break
+    assert process.wait(30) == -signal.SIGKILL
+    process.stdout.close()
+    numbers: dict[str, list[int]] = {}
+    report = build(photos, out, OPTIONS, lambda what, done, total: numbers.setdefault(what, []).append(done))
+    assert "finding features" not in numbers
+    assert ("matching photos" in numbers) == (stage == "matching photos")
+    if stage == "matching photos":
+        assert numbers[stage][0] >= 4
+    assert report.left_out == ()
+    assert report.points == pytest.approx(built[1].points, rel=0.2)
+
+
+def test_other_photos_begin_anew(photos: Path, built, tmp_path: Path) -> None:
+    out = tmp_path / "copy"
+    shutil.copytree(built[0], out)
+    fewer = tmp_path / "photos"
+    shutil.copytree(photos, fewer)
+    sorted(fewer.iterdir())[-1].unlink()
+    report = build(fewer, out, OPTIONS, Seen())
+    assert report.begun_anew
+    assert report.photos == PHOTOS - 1
+
+
+def test_a_folder_with_other_things_is_left_alone(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "holiday.txt").write_text("mine")
+    with pytest.raises(ValueError, match="new or empty folder"):
+        build(photos, tmp_path, OPTIONS, Seen())
+    assert [path.name for path in tmp_path.iterdir()] == ["holiday.txt"]
+
+
+def test_unreadable_photos_are_named(photos: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    shutil.copytree(photos, folder)
+    (folder / "broken.jpg").write_bytes(b"no picture")
+    whole = sorted(photos.iterdir())[0].read_bytes()
+    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"got 2 that cannot be read; mend or remove: broken.jpg .*, cut.jpg"):
+        build(folder, tmp_path / "out", OPTIONS, Seen())
+    assert not (tmp_path / "out").exists()
+
+
+def test_too_few_photos_are_named(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48)).save(tmp_path / "only.png")
+    (tmp_path / "notes.txt").write_text("not a photo")
+    with pytest.raises(ValueError, match=r"at least 3 photos .*, got only.png"):
+        find_photos(tmp_path, Seen())
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        find_photos(tmp_path / "nowhere", Seen())
+
+
+def test_photos_without_overlap_are_refused_by_name(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(4):
+        blocks = rng.integers(0, 255, (24, 32, 3), dtype=np.uint8)
+        Image.fromarray(blocks).resize((320, 240), Image.Resampling.NEAREST).save(folder / f"view_{i}.png")
+    with pytest.raises(ValueError, match=r"photos that overlap, got a common scene of 0 of 4.*view_0.png, view_1.png"):
+        build(folder, tmp_path / "out", OPTIONS, Seen())
+
+
+def test_descriptors_of_another_database_are_refused(built, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    pycolmap.Database.open(other).close()
+    with pytest.raises(ValueError, match="made of another database"):
+        write_descriptors(built[0] / "sfm", other, tmp_path)
+
+
+@pytest.mark.parametrize(("count", "matching", "expected"), [(60, "auto", 1770), (61, "exhaustive", 1830)])
+def test_few_photos_are_all_compared(count: int, matching: str, expected: int) -> None:
+    assert len(pairs(count, matching)) == expected
+
+
+def test_many_photos_are_compared_with_those_that_follow() -> None:
+    found = pairs(500, "auto")
+    assert len(found) < 500 * 16
+    assert len(set(found)) == len(found)
+    assert all(0 <= a < b < 500 for a, b in found)
+    assert {(0, 1), (0, 10), (0, 16), (0, 256), (489, 499)} <= set(found)
+    assert (0, 11) not in found
+
+
+def test_gaussians_on_points_are_as_large_as_the_points_are_apart() -> None:
+    x, y = np.meshgrid(np.arange(12) * 0.1, np.arange(12) * 0.1)
+    points = np.stack([x.ravel(), y.ravel(), np.zeros(144)], axis=1)
+    splats = splats_from_points(points, np.full((144, 3), 255, np.uint8), opacity=0.9)
+    assert np.median(splats.scales) == pytest.approx(0.1, rel=0.01)
+    assert splats.rgb == pytest.approx(1.0)
+    with pytest.raises(ValueError, match="at least 4 points, got 2"):
+        splats_from_points(points[:2], np.zeros((2, 3), np.uint8), opacity=0.9)
