@@ -190,7 +190,7 @@ def yaml_of(value: Value) -> str:
 
 
 def predict_graph(options: Options, share: Path) -> list[NodeSpec]:
-    """Tracker and generator; with a microphone also those of `compare_graph`; with `demo` also the player.
+    """Scene server, tracker and generator; with a microphone also those of `compare_graph`; with `demo` also the player.
 
     Args:
         options: What was asked for.
@@ -213,7 +213,9 @@ def predict_graph(options: Options, share: Path) -> list[NodeSpec]:
     model = build.folder("model", DEMO_MODEL)
     device = {"device": options.device} if options.device else {}
     specs = [
-        build.node("hand_tracker", scene.demo("scene"), scene.given("scene")),
+        build.node("scene_server", scene.demo("scene"), scene.given("scene")),
+        # scene_server says where the scene is; twice would be once too many.
+        build.node("hand_tracker", {**scene.demo("scene"), "publish_scene_transform": False}, scene.given("scene")),
         build.node(
             "sound_generator",
             {**scene.demo("scene"), **model.demo("model")},

@@ -1,4 +1,4 @@
-"""Predict the sound of touch: hand_tracker and sound_generator, and what `microphone` and `demo` ask for.
+"""Predict the sound of touch: scene_server, hand_tracker and sound_generator, and what `microphone` and `demo` ask for.
 
 ros2 launch hearing_hands_ros predict.launch.py scene:=/path/to/scene model:=/path/to/bank microphone:=device
 ros2 launch hearing_hands_ros predict.launch.py demo:=true

@@ -68,6 +68,4 @@ def lens_of(message: Any, rectified: bool) -> Lens:
         raise ValueError(f"CameraInfo: wanted a calibrated camera, got a focal length of {fx}")
     model = message.distortion_model if any(distortion) else ""
     # ROS counts pixels from the middle of the first one, we from its corner.
-    return Lens(
-        int(message.width), int(message.height), fx, fy, cx + 0.5, cy + 0.5, model, distortion if model else ()
-    )
+    return Lens(int(message.width), int(message.height), fx, fy, cx + 0.5, cy + 0.5, model, distortion if model else ())

@@ -135,9 +135,7 @@ def _read_points_list(
     return [kind._make(point) for point in points]
 
 
-def _create_cloud(
-    header: Header, fields: Iterable[PointField], points: Any, step: int | None = None
-) -> PointCloud2:
+def _create_cloud(header: Header, fields: Iterable[PointField], points: Any, step: int | None = None) -> PointCloud2:
     """A cloud of points.
 
     Args:
@@ -179,7 +177,8 @@ def _create_cloud(
 def _create_cloud_xyz32(header: Header, points: Any) -> PointCloud2:
     """A cloud of (N, 3) points, float32."""
     fields = [
-        PointField(name=name, offset=4 * index, datatype=PointField.FLOAT32, count=1) for index, name in enumerate("xyz")
+        PointField(name=name, offset=4 * index, datatype=PointField.FLOAT32, count=1)
+        for index, name in enumerate("xyz")
     ]
     return _create_cloud(header, fields, np.asarray(points, np.float32))
 

@@ -117,7 +117,9 @@ class RegistrationBag:
             except TransformException as error:
                 left_out[str(stamp_ns)] = f"no pose in TF: {error}"
                 continue
-            fields = [PointField(name=f.name, offset=f.offset, datatype=f.datatype, count=f.count) for f in message.fields]
+            fields = [
+                PointField(name=f.name, offset=f.offset, datatype=f.datatype, count=f.count) for f in message.fields
+            ]
             dtype = dtype_from_fields(fields, message.point_step)
             points = np.frombuffer(bytes(message.data), dtype.newbyteorder(">" if message.is_bigendian else "<"))
             xyz = np.stack([points[axis].astype(np.float64) for axis in "xyz"], axis=1)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 Columns = dict[str, NDArray[np.float32]]
 
 HEADER_BYTES = 65536  # more than any splat header; a file without `end_header` in them has none
-BLOCK = 65536  # Gaussians at a time: what is being turned fits in the cache
+BLOCK = 4096  # Gaussians at a time: what is being turned round fits in the cache
 REST_COUNTS = (0, 9, 24, 45)  # higher harmonics of degree 0 to 3, three colours each
 TYPES = {
     "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2", "ushort": "u2",
@@ -78,6 +78,11 @@ class PlyFile:
     def compressed(self) -> bool:
         """Whether it is PlayCanvas' format."""
         return "chunk" in self.elements
+
+    @property
+    def overhead(self) -> float:
+        """Peak memory while reading, over the arrays that stay."""
+        return 3.0 if self.compressed else 1.5
 
     @property
     def rest(self) -> int:

@@ -19,7 +19,6 @@ SUFFIXES = (".ply", ".spz")
 FAINTEST = 1.0 / 255.0  # renderers leave out what is fainter
 LARGEST_SH = 1e3  # trained coefficients stay below 10
 LARGEST_SPREAD = 1e6  # times the size of the scene; a Gaussian or a distance beyond was misread
-LOADING_FACTOR = 1.5  # peak memory while reading, over the arrays that stay; bench/loading.py
 SAMPLE = 10_000  # Gaussians that tell the size of the scene
 
 
@@ -187,7 +186,7 @@ def read_splats(path: str | Path, sh_degree: int = 3) -> SplatScene:
     with path.open("rb") as stream:
         file = ply.open_ply(stream, who) if suffix == ".ply" else spz.open_spz(stream, who)
         degree = min(sh_degree, file.sh_degree)
-        _require_memory(who, file.count, degree)
+        _require_memory(who, file, degree)
         columns = file.read(SH_COUNTS[degree])
     quats = columns["quats_wxyz"]
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
@@ -237,14 +236,14 @@ def check_degree(who: str, degree: int) -> None:
         raise ValueError(f"{who}: wanted spherical harmonics of degree 0 to 3, got {degree}")
 
 
-def _require_memory(who: str, count: int, degree: int) -> None:
+def _require_memory(who: str, file: ply.PlyFile | spz.SpzFile, degree: int) -> None:
     def wanted(at: int) -> int:
-        return int(LOADING_FACTOR * count * (11 + 3 * SH_COUNTS[at]) * 4)
+        return int(file.overhead * file.count * (11 + 3 * SH_COUNTS[at]) * 4)
 
     advice = "crop the scene on a larger machine"
     if degree:
         advice += f", or read it without colours that change with direction (degree 0: {memory.gigabytes(wanted(0))})"
-    memory.require(who, f"{count} Gaussians of degree {degree}", wanted(degree), advice)
+    memory.require(who, f"{file.count} Gaussians of degree {degree}", wanted(degree), advice)
 
 
 def _absurdities(splats: SplatScene) -> list[str]:

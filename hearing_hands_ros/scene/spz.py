@@ -48,6 +48,11 @@ class SpzFile:
     fractional_bits: int
 
     @property
+    def overhead(self) -> float:
+        """Peak memory while reading, over the arrays that stay."""
+        return 2.0
+
+    @property
     def body_bytes(self) -> int:
         """Of all Gaussians, unpacked."""
         return self.count * (16 + TURN_BYTES[self.version] + 3 * HIGHER[self.sh_degree])

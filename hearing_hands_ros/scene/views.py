@@ -132,6 +132,11 @@ class SceneViews:
         self._shape = shape or HandShape(light=tuple(bundle.up.tolist()))
         self._renderer = SplatRenderer(bundle.splats.scaled(bundle.scale), backend=backend)
 
+    @property
+    def backend(self) -> str:
+        """What renders."""
+        return self._renderer.backend
+
     def look(self, moments: Sequence[Moment]) -> Views:
         """Render both views of each moment, with the hands in place.
 

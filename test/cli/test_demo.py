@@ -113,7 +113,8 @@ window.addEventListener('load', async () => {
   const seconds = sound.duration.toFixed(1);
   const count = sounds.length;
   const views = document.querySelectorAll('.views figure').length;
-  document.title = `rows ${up.length} sorted ${sorted} sounds ${count} seconds ${seconds} pictures ${pictures} views ${views}`;
+  const seen = `pictures ${pictures} views ${views}`;
+  document.title = `rows ${up.length} sorted ${sorted} sounds ${count} seconds ${seconds} ${seen}`;
 });
 </script>"""
     tested = tmp_path / "report.html"

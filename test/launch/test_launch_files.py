@@ -88,7 +88,7 @@ def test_the_arguments_that_everybody_knows_are_there(prefix):
 def test_without_arguments_it_predicts_with_the_demos_scene_and_model(prefix):
     nodes = resolve("predict.launch.py")
     share = prefix / "share" / "hearing_hands_ros"
-    assert list(nodes) == ["hand_tracker", "sound_generator"]
+    assert list(nodes) == ["scene_server", "hand_tracker", "sound_generator"]
     assert parameters(nodes["hand_tracker"])["scene"] == str(share / "demo/scene")
     assert parameters(nodes["sound_generator"])["model"] == str(share / "demo/bank")
     assert parameters(nodes["sound_generator"])["use_sim_time"] is False
@@ -132,12 +132,12 @@ def test_the_params_file_wins_over_defaults_and_loses_to_arguments(prefix, tmp_p
 
 @pytest.mark.parametrize("empty", ["", "none"])
 def test_no_microphone_means_no_listening_nodes(prefix, empty):
-    assert list(resolve("predict.launch.py", microphone=empty)) == ["hand_tracker", "sound_generator"]
+    assert list(resolve("predict.launch.py", microphone=empty)) == ["scene_server", "hand_tracker", "sound_generator"]
     assert resolve("compare.launch.py", microphone=empty) == {}
 
 
 def test_a_microphone_can_be_a_device_a_topic_or_a_file(prefix, sound):
-    names = ["hand_tracker", "sound_generator", "microphone", "sound_comparator", "spectrogram_viewer"]
+    names = ["scene_server", "hand_tracker", "sound_generator", "microphone", "sound_comparator", "spectrogram_viewer"]
     for given, wanted in (
         ("device", {"source": "device"}),
         ("topic:/robot/audio", {"source": "topic", "topic": "/robot/audio"}),

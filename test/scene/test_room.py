@@ -36,7 +36,7 @@ def test_labels_tell_what_a_thing_is_made_of(scene: SceneBundle) -> None:
     for shape in room.SHAPES:
         on = np.abs(shape.distance(points)) < 1e-4
         others = np.min([o.distance(points) for o in room.SHAPES if o is not shape], axis=0)
-        labels = scene.labels[on & (others > 0.01)]
+        labels = scene.labels[on & (others > 0.002)]
         assert {room.MATERIALS[label] for label in labels} == {shape.material}, shape.name
 
 
@@ -75,7 +75,7 @@ def test_photos_show_the_room_where_it_is(scene: SceneBundle) -> None:
         points = camera.rotation.apply((rays * z[..., None])[seen]) + camera.position
         off = np.abs(room.distance(room.SPLAT_FROM_ROOM.inverse().apply(points)))
         assert seen.mean() > 0.8
-        assert np.median(off) < 0.005
+        assert np.median(off) < 0.012  # half of what lies between two Gaussians
 
 
 def test_robot_cameras_stand_in_free_space_and_look_at_the_table() -> None:

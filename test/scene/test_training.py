@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,25 @@ pytest.importorskip("gsplat")
 from hearing_hands_ros.scene.reconstruct.ssim import ssim  # noqa: E402
 from hearing_hands_ros.scene.render.torch_reference import colour, project  # noqa: E402
 
-SIZE = 32
+SIZE = 24
 OPTIONS = TrainingOptions(
-    steps=120,
+    steps=240,
     sh_degree=1,
-    sh_every=50,
-    similarity=0.2,
+    sh_every=100,
     refine_from=20,
-    refine_every=20,
-    refine_until=90,
-    checkpoint_every=40,
+    refine_every=30,
+    refine_until=100,
+    checkpoint_every=80,
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """Arrays this small gain nothing from more, and lose much where other programs run."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def rasterize(
@@ -112,7 +121,7 @@ def trained(start: SplatScene, views: list[View], tmp_path_factory) -> SplatScen
 def test_training_makes_the_views_look_like_the_photos(
     start: SplatScene, views: list[View], trained: SplatScene
 ) -> None:
-    assert difference(trained, views) < 0.4 * difference(start, views)
+    assert difference(trained, views) < 0.5 * difference(start, views)
 
 
 def test_training_adds_gaussians_where_they_are_missing(start: SplatScene, trained: SplatScene) -> None:
@@ -120,8 +129,8 @@ def test_training_adds_gaussians_where_they_are_missing(start: SplatScene, train
     assert trained.sh_degree == 1
 
 
-def test_no_more_gaussians_than_allowed_are_begun_with(start: SplatScene, views: list[View], tmp_path: Path) -> None:
-    kept = run(start, views, tmp_path / "training.pt", most_gaussians=len(start))
+def test_no_gaussians_are_added_beyond_the_most(start: SplatScene, views: list[View], tmp_path: Path) -> None:
+    kept = run(start, views, tmp_path / "training.pt", most_gaussians=len(start), steps=60)
     assert len(kept) <= len(start)
 
 
@@ -132,7 +141,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_end(
         pass
 
     def cut(stage: str, done: int, total: int) -> None:
-        if done == 70:
+        if done == 130:
             raise PowerCutError
 
     with pytest.raises(PowerCutError):
@@ -141,7 +150,7 @@ def test_a_training_that_was_stopped_goes_on_to_the_same_end(
     resumed = train(
         start, views, OPTIONS, rasterize, "cpu", tmp_path / "training.pt", lambda stage, done, total: steps.append(done)
     )
-    assert steps[0] == 41
+    assert steps[0] == 81
     assert len(resumed) == len(trained)
     assert resumed.means == pytest.approx(trained.means, abs=1e-4)
     assert resumed.sh == pytest.approx(trained.sh, abs=1e-3)
@@ -181,7 +190,6 @@ def test_similarity_agrees_with_scikit_image() -> None:
     rng = np.random.default_rng(3)
     a = rng.random((40, 40, 3))
     b = np.clip(a + rng.normal(0.0, 0.1, a.shape), 0.0, 1.0)
-    # scikit-image leaves out the border of half a window; so here the mean is over the inner pixels of a padded image.
     wanted = structural_similarity(
         a, b, channel_axis=2, data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
     )

@@ -146,9 +146,7 @@ class Localizer:
         estimation.ransac.max_error = 4.0 * max(1.0, lens.width / 1280)
         estimation.ransac.random_seed = 0
         estimation.ransac.min_inlier_ratio = 0.05
-        found = self._colmap.estimate_and_refine_absolute_pose(
-            pixels[feature], self._points[point], camera, estimation
-        )
+        found = self._colmap.estimate_and_refine_absolute_pose(pixels[feature], self._points[point], camera, estimation)
         if found is None or found["num_inliers"] < LEAST_MATCHES:
             count = 0 if found is None else found["num_inliers"]
             raise NotLocatedError(
@@ -224,13 +222,17 @@ def _read_features(colmap: Any, folder: Path) -> tuple[Array, NDArray[np.intp], 
     who = f"Localizer('{folder}')"
     path = folder / "descriptors.npz"
     if not path.is_file():
-        raise FileNotFoundError(f"{who}: wanted descriptors.npz, the features of the scene's photos, got none at {path}")
+        raise FileNotFoundError(
+            f"{who}: wanted descriptors.npz, the features of the scene's photos, got none at {path}"
+        )
     try:
         with np.load(path, allow_pickle=False) as archive:
             descriptors, ids = archive["descriptors"], archive["point3d_ids"]
         model = colmap.Reconstruction(folder)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile, RuntimeError) as error:
-        raise ValueError(f"{who}: wanted a COLMAP model and descriptors, got some that cannot be read: {error}") from error
+        raise ValueError(
+            f"{who}: wanted a COLMAP model and descriptors, got some that cannot be read: {error}"
+        ) from error
     if descriptors.dtype != np.uint8 or descriptors.shape != (len(ids), 128) or ids.ndim != 1:
         got = f"{descriptors.dtype} {descriptors.shape} and {ids.shape}"
         raise ValueError(f"{who}: descriptors.npz: wanted uint8 (M, 128) and ids (M,), got {got}")
@@ -238,9 +240,7 @@ def _read_features(colmap: Any, folder: Path) -> tuple[Array, NDArray[np.intp], 
     row = np.searchsorted(known, ids)
     belongs = np.isin(ids, known)
     if not belongs.any():
-        raise ValueError(
-            f"{who}: wanted descriptors of the model's {len(known)} points, got none among {len(ids)}"
-        )
+        raise ValueError(f"{who}: wanted descriptors of the model's {len(known)} points, got none among {len(ids)}")
     order = np.argsort(row[belongs], kind="stable")
     points = np.array([model.points3D[int(point)].xyz for point in known])
     return points, row[belongs][order], descriptors[belongs][order]

@@ -92,9 +92,7 @@ def register_from_pairs(
     return report
 
 
-def _report(
-    pairs: list[PointPair], found: Sim3, splat: Array, robot: Array, limits: Limits
-) -> RegistrationReport:
+def _report(pairs: list[PointPair], found: Sim3, splat: Array, robot: Array, limits: Limits) -> RegistrationReport:
     mm = _millimetres(found, splat, robot)
     inliers = limits.inliers(mm, np.zeros(len(mm)))
     residuals = zip(pairs, mm, inliers, strict=True)

@@ -155,7 +155,8 @@ def _hint(splat: Poses, parent: Poses, limits: Limits) -> str:
     body = Poses(parent.rotations * Rotation.from_quat([-0.5, 0.5, -0.5, 0.5]), parent.positions)
     for name, other in (("an OpenGL camera (y up, z back)", flipped), ("a body frame (x forward, z up)", body)):
         guesses = (
-            _from_two(splat, other, first, second, limits) for first, second in combinations(range(min(len(splat), 30)), 2)
+            _from_two(splat, other, first, second, limits)
+            for first, second in combinations(range(min(len(splat), 30)), 2)
         )
         for guess in guesses:
             if guess is not None and limits.inliers(*pose_residuals(guess, splat, other)).mean() > 0.5:

@@ -331,7 +331,7 @@ def draw_tiles(
                     # An eighth of the exponent along a row: k0 + k1 x + k2 x^2, x in pixels from the tile's left. Its
                     # terms are made in float64, for those of a large Gaussian cancel.
                     y = y0 + row
-                    k0 = np.float32(across + y * (b * x0 + 0.5 * c * y))
+                    k0 = np.float32(min(across + y * (b * x0 + 0.5 * c * y), 1e30))
                     k1 = np.float32(a * x0 + b * y)
                     at = np.uint64(row) * ROW
                     for x in range(_LANES):

@@ -211,9 +211,8 @@ def _weights(pixels: Tensor, centres: Tensor, conics: Tensor, opacities: Tensor)
 
     With `alpha_i = o_i exp(-d^T conic d / 2)`, it is `alpha_i * product over j < i of (1 - alpha_j)`.
     """
-    d = pixels[:, None] - centres
-    sigma = 0.5 * (conics[:, 0, 0] * d[..., 0] ** 2 + conics[:, 1, 1] * d[..., 1] ** 2)
-    sigma = sigma + conics[:, 0, 1] * d[..., 0] * d[..., 1]
+    x, y = pixels[:, :1] - centres[:, 0], pixels[:, 1:] - centres[:, 1]
+    sigma = 0.5 * (conics[:, 0, 0] * x * x + conics[:, 1, 1] * y * y) + conics[:, 0, 1] * x * y
     alpha = (opacities * torch.exp(-sigma.clamp(min=0.0))).clamp(max=OPAQUE)
     alpha = torch.where(alpha >= FAINTEST, alpha, torch.zeros_like(alpha))
     behind = torch.cumprod(1.0 - alpha, dim=1)
