@@ -38,7 +38,7 @@ def main() -> int:
     signal.signal(signal.SIGALRM, _too_slow)
     rng = np.random.default_rng(args.seed)
     counts: Counter[tuple[str, str]] = Counter()
-    slowest = 0.0
+    slowest = (0.0, "")
     begun = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         found = targets(Path(folder))
@@ -56,10 +56,11 @@ def main() -> int:
                 result = outcome(target, content)
             except (Exception, TooSlowError) as error:  # noqa: BLE001  (finding those is what this is for)
                 result = "FAILED"
-                print(f"{target.name}: case {case} of seed {args.seed}: {type(error).__name__}: {str(error)[:300]}")
+                what = f"{type(error).__name__}: {str(error)[:300]}"
+                print(f"{target.name}: case {case} of seed {args.seed}: {what}", flush=True)
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0.0)
-            slowest = max(slowest, time.perf_counter() - started)
+            slowest = max(slowest, (time.perf_counter() - started, target.name))
             counts[target.name, result] += 1
             target.path.write_bytes(valid[which])
         grown = _status_kb("VmHWM") - before
@@ -68,8 +69,8 @@ def main() -> int:
         print(f"{target.name:>28}: " + ", ".join(f"{count} {result}" for result, count in row.items()))
     failed = sum(count for (_, result), count in counts.items() if result == "FAILED")
     print(
-        f"{args.cases} cases in {time.perf_counter() - begun:.0f} s: {failed} failed; slowest {slowest:.2f} s; "
-        f"memory grew by {grown / 1024:.0f} MB at most"
+        f"{args.cases} cases in {time.perf_counter() - begun:.0f} s: {failed} failed; slowest {slowest[0]:.2f} s "
+        f"({slowest[1]}); memory grew by {grown / 1024:.0f} MB at most"
     )
     return int(failed > 0)
 

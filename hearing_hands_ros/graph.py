@@ -190,7 +190,7 @@ def yaml_of(value: Value) -> str:
 
 
 def predict_graph(options: Options, share: Path) -> list[NodeSpec]:
-    """Scene server, tracker and generator; with a microphone also those of `compare_graph`; with `demo` also the player.
+    """Scene server, tracker, generator; with a microphone also those of `compare_graph`; with `demo` also the player.
 
     Args:
         options: What was asked for.

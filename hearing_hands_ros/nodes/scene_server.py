@@ -58,7 +58,7 @@ class SceneServer(ManagedNode):
         self._cloud = scene_points(bundle, self.p.max_points) if self.p.publish_points else None
         self._gaussians = len(bundle.splats)
         self.get_logger().info(
-            f"scene '{bundle.name}': {self._gaussians} Gaussians in frame '{bundle.frame_id}' under '{bundle.parent_frame}'"
+            f"scene '{bundle.name}' of {self._gaussians} Gaussians: '{bundle.frame_id}' under '{bundle.parent_frame}'"
         )
 
     def activate(self) -> None:

@@ -19,7 +19,7 @@ from sensor_msgs.msg import PointCloud2, PointField
 if TYPE_CHECKING:
     from std_msgs.msg import Header
 
-_TYPES = {
+_TYPES: dict[int, np.dtype[Any]] = {
     PointField.INT8: np.dtype(np.int8),
     PointField.UINT8: np.dtype(np.uint8),
     PointField.INT16: np.dtype(np.int16),
@@ -57,7 +57,7 @@ def _dtype_from_fields(fields: Iterable[PointField], point_step: int | None = No
     layout: dict[str, Any] = {"names": names, "formats": formats, "offsets": offsets}
     if point_step is not None:
         layout["itemsize"] = point_step
-    return np.dtype(layout)
+    return np.dtype(layout)  # type: ignore[call-overload]
 
 
 def _read_points(
@@ -131,7 +131,7 @@ def _read_points_list(
 ) -> list[Any]:
     """Points of a cloud as a list of named tuples; arguments as those of `read_points`. Slow."""
     points = _read_points(cloud, field_names, skip_nans, uvs)
-    kind = namedtuple("Point", points.dtype.names or ())  # type: ignore[misc]  # noqa: PYI024 (made at run time)
+    kind = namedtuple("Point", points.dtype.names or ())  # type: ignore[misc]
     return [kind._make(point) for point in points]
 
 
@@ -189,7 +189,7 @@ def _must(true: bool, otherwise: str) -> None:
 
 
 try:
-    from sensor_msgs_py.point_cloud2 import (
+    from sensor_msgs_py.point_cloud2 import (  # type: ignore[import-not-found]
         create_cloud,
         create_cloud_xyz32,
         dtype_from_fields,

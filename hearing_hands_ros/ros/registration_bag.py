@@ -14,6 +14,7 @@ from rosbags.highlevel import AnyReader
 from hearing_hands_ros.ros.bag_playback import RecordedBag
 from hearing_hands_ros.ros.camera_messages import image_of, lens_of, stamp_ns_of
 from hearing_hands_ros.ros.image_choice import ImageChoice
+from hearing_hands_ros.ros.point_cloud2 import dtype_from_fields
 from hearing_hands_ros.ros.tf2_core import TransformTree
 from hearing_hands_ros.ros.tf2_exceptions import TransformException
 from hearing_hands_ros.scene.registration.images import CameraObservation
@@ -103,10 +104,6 @@ class RegistrationBag:
         Raises:
             ValueError: There is no cloud with a pose.
         """
-        from sensor_msgs.msg import PointField
-
-        from hearing_hands_ros.ros.point_cloud2 import dtype_from_fields
-
         clouds = []
         left_out: dict[str, str] = {}
         messages = [message for _, message in self._messages(topic, (POINT_CLOUD,))]
@@ -117,10 +114,7 @@ class RegistrationBag:
             except TransformException as error:
                 left_out[str(stamp_ns)] = f"no pose in TF: {error}"
                 continue
-            fields = [
-                PointField(name=f.name, offset=f.offset, datatype=f.datatype, count=f.count) for f in message.fields
-            ]
-            dtype = dtype_from_fields(fields, message.point_step)
+            dtype = dtype_from_fields(message.fields, message.point_step)
             points = np.frombuffer(bytes(message.data), dtype.newbyteorder(">" if message.is_bigendian else "<"))
             xyz = np.stack([points[axis].astype(np.float64) for axis in "xyz"], axis=1)
             clouds.append(pose.apply(xyz[np.isfinite(xyz).all(axis=1)]))

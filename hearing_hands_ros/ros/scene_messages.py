@@ -29,8 +29,8 @@ def scene_registration(bundle: SceneBundle) -> SceneRegistration:
         parent_frame=bundle.parent_frame,
         scale=float(bundle.scale),
         transform=Transform(translation=_vector(bundle.translation_m), rotation=Quaternion(x=x, y=y, z=z, w=w)),
-        residual_mm=float(bundle.registration.residual_mm),
-        residual_deg=float(bundle.registration.residual_deg),
+        residual_mm=float(bundle.residual_mm),
+        residual_deg=float(bundle.residual_deg),
         up=_vector(bundle.up),
     )
 

@@ -12,8 +12,8 @@ import yaml
 
 FORMAT = 1
 NO_MATERIAL = 255
-LARGEST_BYTES = 4 << 20
-MOST_CAMERAS = 10_000
+LARGEST_BYTES = 1 << 20  # takes some seconds to read
+MOST_CAMERAS = 1000
 LARGEST_IMAGE = 100_000  # pixels along a side
 REQUIRED_KEYS = ("format", "name", "splats", "sha256", "frame_id", "up")
 OPTIONAL_KEYS = ("registration", "viewpoints_m", "cameras", "sfm", "materials")  # registration has a message of its own

@@ -167,11 +167,11 @@ def _mesh_path(name: str, folder: Path, find_package: Callable[[str], str]) -> P
 
 
 def _ament_package(name: str) -> str:
-    from ament_index_python.packages import PackageNotFoundError, get_package_share_directory
+    from ament_index_python.packages import get_package_share_directory
 
     try:
         return str(get_package_share_directory(name))
-    except PackageNotFoundError as error:
+    except (LookupError, OSError) as error:  # not there, or no AMENT_PREFIX_PATH at all
         raise FileNotFoundError(
             f"RobotShape: wanted the ROS package '{name}', got none in AMENT_PREFIX_PATH"
         ) from error

@@ -80,6 +80,26 @@ class BakedFeatures:
                 progress(min(first + BATCH, len(cells)), len(cells))
         return cls(cells, np.concatenate(parts), encoder.name, identity(bundle, views.settings.local))
 
+    @classmethod
+    def of(
+        cls,
+        scene_folder: str | Path,
+        bundle: SceneBundle,
+        surface: SplatSurface,
+        views: SceneViews,
+        encoder: ImageEncoder,
+        cell_m: float = 0.03,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> BakedFeatures:
+        """Load what is kept beside the scene; bake and keep it where there is nothing, or something else."""
+        path = cls.path(scene_folder, encoder.name, cell_m)
+        try:
+            return cls.load(path, bundle, encoder, views.settings.local)
+        except (FileNotFoundError, ValueError):
+            baked = cls.bake(bundle, surface, views, encoder, cell_m, progress)
+            baked.save(path)
+            return baked
+
     def find(self, points_m: ArrayLike, normals: ArrayLike) -> tuple[Features, NDArray[np.int64]]:
         """Features at points of the surface.
 

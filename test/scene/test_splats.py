@@ -318,3 +318,17 @@ def test_scaled_selected_and_joined(scene: SplatScene) -> None:
     both = SplatScene.concatenate([scene.with_sh_degree(0), scene.with_sh_degree(2)])
     assert len(both) == 2 * len(scene) and both.sh_degree == 2
     assert not both.sh[: len(scene), 1:].any()
+
+
+def test_spz_of_version_2_turns_by_three_bytes(scene: SplatScene, tmp_path: Path) -> None:
+    write_splats(tmp_path / "a.spz", scene)
+    raw = gzip.decompress((tmp_path / "a.spz").read_bytes())
+    n, head = len(scene), 16
+    upright = scene.quats_wxyz * np.sign(scene.quats_wxyz[:, :1])  # version 2 keeps x, y, z of the one with positive w
+    turns = np.rint((upright[:, 1:] + 1.0) * 127.5).astype(np.uint8).tobytes()
+    packed = raw[:4] + struct.pack("<I", 2) + raw[8 : head + 16 * n] + turns + raw[head + 20 * n :]
+    (tmp_path / "b.spz").write_bytes(gzip.compress(packed))
+    got = read_splats(tmp_path / "b.spz")
+    sure = upright[:, 0] > 0.2  # near 0, w is a small difference of large numbers
+    np.testing.assert_allclose(got.quats_wxyz[sure], upright[sure], atol=0.04)
+    np.testing.assert_array_equal(got.sh, read_splats(tmp_path / "a.spz").sh)

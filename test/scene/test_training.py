@@ -41,9 +41,18 @@ def one_thread() -> Iterator[None]:
 
 
 def rasterize(
-    means: Any, quats: Any, scales: Any, opacities: Any, colors: Any, viewmats: Any, Ks: Any, width: int, height: int,
-    sh_degree: int, packed: bool,
-) -> tuple[Any, Any, dict[str, Any]]:  # fmt: skip
+    means: Any,
+    quats: Any,
+    scales: Any,
+    opacities: Any,
+    colors: Any,
+    viewmats: Any,
+    Ks: Any,
+    width: int,
+    height: int,
+    sh_degree: int,
+    packed: bool,
+) -> tuple[Any, Any, dict[str, Any]]:
     """Every Gaussian at every pixel: what gsplat does on a GPU, for very few of them."""
     view = viewmats[0]
     centres, conics, radii, depths = project(means, quats, scales, view, Ks[0], width, height)
@@ -58,9 +67,8 @@ def rasterize(
     through = torch.cumprod(torch.cat([torch.ones_like(alpha[:, :1]), 1.0 - alpha], dim=1), dim=1)
     weights = alpha * through[:, :-1]
     image = (weights @ rgb[order]).reshape(1, height, width, 3)
-    info = {
-        "means2d": centres, "radii": radii[None], "width": width, "height": height, "n_cameras": 1, "gaussian_ids": None,
-    }  # fmt: skip
+    info = {"means2d": centres, "radii": radii[None], "n_cameras": 1, "gaussian_ids": None}
+    info |= {"width": width, "height": height}
     return image, weights.sum(dim=1).reshape(1, height, width, 1), info
 
 

@@ -96,6 +96,16 @@ def test_it_comes_back_from_its_file(bundle: SceneBundle, baked: BakedFeatures, 
     np.testing.assert_allclose(again.cells.points_m, baked.cells.points_m, atol=1e-6)
 
 
+def test_it_is_baked_once(bundle: SceneBundle, surface: SplatSurface, views: SceneViews, tmp_path: Path) -> None:
+    first = BakedFeatures.of(tmp_path, bundle, surface, views, ColourGrid(), 0.3)
+    ColourGrid.seen = 0
+    again = BakedFeatures.of(tmp_path, bundle, surface, views, ColourGrid(), 0.3)
+    assert ColourGrid.seen == 0
+    assert len(again.cells) == len(first.cells)
+    BakedFeatures.of(tmp_path, replace(bundle, sha256="0" * 64), surface, views, ColourGrid(), 0.3)
+    assert ColourGrid.seen == len(first.cells)
+
+
 @pytest.mark.parametrize("changed", ["splats", "scale", "view", "encoder"])
 def test_features_of_something_else_are_refused(
     bundle: SceneBundle, baked: BakedFeatures, tmp_path: Path, changed: str

@@ -31,6 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--features", type=int, default=colmap.features, help=f"Most features in a photo; default: {colmap.features}."
     )
+    parser.add_argument(
+        "--focal-px", type=float, help="Focal length of the photos from a calibration; default: found from the photos."
+    )
     parser.add_argument("--steps", type=int, default=training.steps, help=f"Of training; default: {training.steps}.")
     parser.add_argument(
         "--sh-degree", type=int, choices=range(4), default=training.sh_degree, help="Of the colours; default: 3."
@@ -48,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console(highlight=False)
     options = BuildOptions(
         frame_id=args.frame_id,
-        colmap=ColmapOptions(matching=args.matching, features=args.features),
+        colmap=ColmapOptions(matching=args.matching, features=args.features, focal_px=args.focal_px),
         training=TrainingOptions(steps=args.steps, sh_degree=args.sh_degree, longest_side=args.longest_side),
     )
     out = args.out.expanduser()

@@ -29,12 +29,19 @@ class ColmapOptions:
     Attributes:
         matching: Which photos are compared; auto is exhaustive up to 60 photos.
         features: Most SIFT features in one photo.
+        focal_px: Focal length of the photos, where it is known from a calibration; it is then kept. None: it is found
+            with the poses, which photos from one distance alone do not tell well.
         seed: Of COLMAP's random samples; photos and seed decide the result up to rounding.
     """
 
     matching: Matching = "auto"
     features: int = 4096
+    focal_px: float | None = None
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.features < 1 or not (self.focal_px is None or self.focal_px > 0.0):
+            raise ValueError(f"ColmapOptions: wanted positive features and focal_px, got {self}")
 
 
 def pycolmap() -> Any:
@@ -47,7 +54,7 @@ def pycolmap() -> Any:
         import pycolmap as module
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
-            'scene build: wanted the module pycolmap, got none; pip install "hearing_hands_ros[scene]"'
+            'COLMAP: wanted the module pycolmap, got none; pip install "hearing_hands_ros[scene]"'
         ) from error
     module.logging.minloglevel = int(module.logging.FATAL)
     return module
@@ -64,13 +71,22 @@ def opened(database: Path) -> Iterator[Any]:
 
 
 def extract(photos: Photos, database: Path, options: ColmapOptions, report: Report) -> None:
-    """SIFT features of every photo into the database."""
+    """SIFT features of every photo into the database.
+
+    Raises:
+        ValueError: A focal length was given for photos of several sizes.
+    """
     colmap = pycolmap()
     extraction = colmap.FeatureExtractionOptions()
     extraction.sift.max_num_features = options.features
     extraction.num_threads = os.cpu_count() or 1
     reader = colmap.ImageReaderOptions()
     total = len(photos.names)
+    if options.focal_px is not None:
+        if photos.size is None:
+            raise ValueError("scene build: wanted photos of one size for a known focal length, got several sizes")
+        width, height = photos.size
+        reader.camera_params = f"{options.focal_px},{width / 2},{height / 2},0"
     with opened(database) as db:
         # A photo whose features were cut off has an entry without descriptors; COLMAP does that one again.
         done = {image.name for image in db.read_all_images() if db.exists_descriptors(image.image_id)}
@@ -79,13 +95,13 @@ def extract(photos: Photos, database: Path, options: ColmapOptions, report: Repo
         report("finding features", total - len(missing) + start, total)
         with opened(database) as db:
             cameras = db.read_all_cameras()
-        if photos.one_size and cameras:
+        if photos.size and cameras:
             reader.existing_camera_id = cameras[0].camera_id
         colmap.extract_features(
             database,
             photos.folder,
             image_names=missing[start : start + PHOTOS_AT_ONCE],
-            camera_mode=colmap.CameraMode.SINGLE if photos.one_size else colmap.CameraMode.PER_IMAGE,
+            camera_mode=colmap.CameraMode.SINGLE if photos.size else colmap.CameraMode.PER_IMAGE,
             reader_options=reader,
             extraction_options=extraction,
         )
@@ -138,6 +154,7 @@ def solve(photos: Photos, database: Path, folder: Path, options: ColmapOptions, 
     mapping = colmap.IncrementalPipelineOptions()
     mapping.random_seed = mapping.mapper.random_seed = mapping.triangulation.random_seed = options.seed
     mapping.min_model_size = FEWEST_PHOTOS
+    mapping.ba_refine_focal_length = mapping.mapper.abs_pose_refine_focal_length = options.focal_px is None
     total, placed = len(photos.names), 0
 
     def next_photo() -> None:

@@ -23,13 +23,13 @@ class Photos:
     Attributes:
         folder: Where they are.
         names: (P) file names, sorted.
-        one_size: Whether all have the same size, so that one camera with one lens can be assumed.
+        size: Width and height if all have the same, so that one camera with one lens can be assumed; else None.
         fingerprints: (P) size in bytes and time of change, to notice that a photo was replaced.
     """
 
     folder: Path
     names: tuple[str, ...]
-    one_size: bool
+    size: tuple[int, int] | None
     fingerprints: tuple[str, ...]
 
 
@@ -64,7 +64,7 @@ def find_photos(folder: str | Path, report: Report) -> Photos:
             f"mend or remove: {listed(unreadable)}"
         )
     marks = tuple(f"{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in paths)
-    return Photos(folder, tuple(path.name for path in paths), len(sizes) == 1, marks)
+    return Photos(folder, tuple(path.name for path in paths), sizes.pop() if len(sizes) == 1 else None, marks)
 
 
 def listed(names: list[str]) -> str:

@@ -69,7 +69,7 @@ class BuildReport:
 def has_cuda() -> bool:
     """Whether training can run: torch, gsplat and a GPU are there."""
     try:
-        import gsplat
+        import gsplat  # type: ignore[import-untyped]
         import torch
     except ImportError:
         return False
@@ -175,7 +175,7 @@ def _write_first_bundle(out: Path, model: Any, database: Path, options: BuildOpt
 
 def _train(found: FoundPoses, options: TrainingOptions, report: Report) -> None:
     """Fit the Gaussians to the photos with gsplat on CUDA, and put them into the bundle."""
-    from gsplat import rasterization
+    from gsplat import rasterization  # type: ignore[import-untyped]
 
     work = found.work.folder
     views = _views(work, found.photos.folder, options.longest_side, report)

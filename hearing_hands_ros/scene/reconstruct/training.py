@@ -121,7 +121,7 @@ class _Fit:
 
     def __init__(self, start: SplatScene, views: Sequence[View], options: TrainingOptions, device: str) -> None:
         import torch
-        from gsplat.strategy import DefaultStrategy
+        from gsplat.strategy import DefaultStrategy  # type: ignore[import-untyped]
 
         self.views, self.options, self.device = views, options, device
         places = np.array([view.camera.position for view in views])

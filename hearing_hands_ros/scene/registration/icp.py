@@ -67,8 +67,8 @@ def register_from_cloud(
 ) -> RegistrationReport:
     """Similarity that takes the splats to where a depth camera saw their surface.
 
-    Point-to-plane ICP with scale, with a robust loss and a reach that shrinks. Distances are measured in metres from the
-    cloud to the scene, so a shrinking scene does not make them small.
+    Point-to-plane ICP with scale, with a robust loss and a reach that shrinks. Distances are measured in metres from
+    the cloud to the scene, so a shrinking scene does not make them small.
 
     Args:
         splats: The scene.
@@ -79,8 +79,8 @@ def register_from_cloud(
             wants a cloud of most of the scene.
 
     Raises:
-        RegistrationRefusedError: Too few points, a cloud whose shape leaves the answer open (one plane), two answers that
-            fit alike, a scale that runs away from the guess, or a limit is passed.
+        RegistrationRefusedError: Too few points, a cloud whose shape leaves the answer open (one plane), two
+            answers that fit alike, a scale that runs away from the guess, or a limit is passed.
         ValueError: The cloud is not (M, 3).
     """
     limits = limits or Limits()
@@ -96,8 +96,8 @@ def register_from_cloud(
     found = _search(surface, cloud, up) if initial is None else _followed(surface, cloud, initial, REACHES_M, 30)
     if initial is not None and not 1 / SCALE_FREEDOM < found.scale / initial.scale < SCALE_FREEDOM:
         raise RegistrationRefusedError(
-            f"{WHO}: wanted a scale within {SCALE_FREEDOM:g} times of the guess {initial.scale:.4g}, got {found.scale:.4g}; "
-            "the guess is too far off, or the cloud does not show this scene"
+            f"{WHO}: wanted a scale within {SCALE_FREEDOM:g} times of the guess {initial.scale:.4g}, got "
+            f"{found.scale:.4g}; the guess is too far off, or the cloud does not show this scene"
         )
     _check_stiffness(surface, cloud, found)
     report = RegistrationReport("a cloud", found, tuple(_parts(surface, cloud, found, limits)))
@@ -204,7 +204,11 @@ def _starts(surface: _Surface, cloud: Array, up: Array) -> Iterator[Sim3]:
             for z in (shift[2], low[2] - scale * scene_low[2]):
                 for dx in SHIFTS_M:
                     for dy in SHIFTS_M:
-                        yield Sim3(float(scale), rotation.as_quat(scalar_first=True), [shift[0] + dx, shift[1] + dy, z])
+                        yield Sim3(
+                            float(scale),
+                            rotation.as_quat(scalar_first=True),
+                            np.array([shift[0] + dx, shift[1] + dy, z]),
+                        )
 
 
 def _alike(one: Sim3, other: Sim3, cloud: Array) -> bool:
@@ -219,8 +223,8 @@ def _check_stiffness(surface: _Surface, cloud: Array, found: Sim3) -> None:
     near = distance < FAR_M
     if np.count_nonzero(near) < 20:
         raise RegistrationRefusedError(
-            f"{WHO}: wanted points within {FAR_M:g} m of the scene, got {np.count_nonzero(near)} of {len(cloud)}; the guess "
-            "is too far off, or the cloud does not show this scene"
+            f"{WHO}: wanted points within {FAR_M:g} m of the scene, got {np.count_nonzero(near)} of {len(cloud)}; the "
+            "guess is too far off, or the cloud does not show this scene"
         )
     centre = points[near].mean(axis=0)
     size = float(np.sqrt(np.mean(np.sum((points[near] - centre) ** 2, axis=1))))

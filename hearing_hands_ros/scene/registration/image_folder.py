@@ -40,12 +40,12 @@ def read_image_folder(folder: str | Path) -> tuple[list[CameraObservation], dict
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"'{path}': wanted YAML, got something else: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("images"), list):
-        raise ValueError(f"'{path}': wanted 'camera' and a list 'images', got {type(document).__name__}")
+        raise ValueError(f"'{path}': wanted 'camera' and a list 'images', got {type(document).__name__}")  # noqa: TRY004
     taken: list[CameraObservation] = []
     left_out: dict[str, str] = {}
     for index, entry in enumerate(document["images"]):
         if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
-            raise ValueError(f"'{path}': images[{index}]: wanted {{file, position_m, rotation_wxyz}}, got {entry!r}")
+            raise ValueError(f"'{path}': images[{index}]: wanted {{file, position_m, rotation_wxyz}}, got {entry!r}")  # noqa: TRY004
         name = entry["file"]
         if entry.get("position_m") is None or entry.get("rotation_wxyz") is None:
             left_out[name] = "no pose in poses.yaml"
@@ -69,9 +69,9 @@ def _lens(who: str, entry: Any) -> Lens:
     if not isinstance(entry, Mapping) or any(key not in entry for key in CAMERA_KEYS):
         raise ValueError(f"{who}: wanted a camera with {', '.join(CAMERA_KEYS)}, got {entry!r}")
     try:
-        numbers = [float(entry[key]) for key in CAMERA_KEYS[2:]]
+        fx, fy, cx, cy = (float(entry[key]) for key in CAMERA_KEYS[2:])
         distortion = tuple(float(value) for value in entry.get("distortion") or ())
         model = entry.get("distortion_model", "plumb_bob" if distortion else "")
-        return Lens(int(entry["width"]), int(entry["height"]), *numbers, model, distortion)
+        return Lens(int(entry["width"]), int(entry["height"]), fx, fy, cx, cy, model, distortion)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{who}: wanted a camera, got {entry!r}: {error}") from error

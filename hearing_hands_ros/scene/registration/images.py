@@ -42,7 +42,7 @@ class CameraObservation:
     def __post_init__(self) -> None:
         if abs(self.parent_from_camera.scale - 1.0) > 1e-9:
             raise ValueError(
-                f"CameraObservation({self.name!r}): wanted a rigid pose, got one of scale {self.parent_from_camera.scale}"
+                f"CameraObservation({self.name!r}): wanted a rigid pose, got scale {self.parent_from_camera.scale}"
             )
 
     @property
@@ -60,10 +60,10 @@ def register_from_images(
 ) -> RegistrationReport:
     """Similarity that takes the splats to the robot, from where its camera sees itself in the scene.
 
-    Every image is located in the COLMAP model of the scene's photos. Where it is there and where TF says that it was make
-    one pair of poses; the similarity that most pairs agree with is found and refined. (Refining over the points' places
-    in the images instead was tried: twice as exact with faultless TF, half as exact with TF that is off by 2 mm and
-    0.2 degrees, because it takes every pose of the robot as true.)
+    Every image is located in the COLMAP model of the scene's photos. Where it is there and where TF says that it was
+    make one pair of poses; the similarity that most pairs agree with is found and refined. (Refining over the points'
+    places in the images instead was tried: twice as exact with faultless TF, half as exact with TF that is off by 2 mm
+    and 0.2 degrees, because it takes every pose of the robot as true.)
 
     Args:
         bundle: With `sfm`; a registration that it has is not looked at.

@@ -8,7 +8,6 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-
 from numpy.typing import NDArray
 
 from hearing_hands_ros.scene.bundle import SceneBundle
@@ -103,8 +102,8 @@ class Localizer:
     def __init__(self, bundle: SceneBundle) -> None:
         if bundle.sfm is None:
             raise ValueError(
-                f"Localizer({bundle.name!r}): wanted a bundle with 'sfm', the COLMAP model of its photos, got none; build "
-                "or import the scene with its photos, or register it from point pairs or a cloud"
+                f"Localizer({bundle.name!r}): wanted a bundle with 'sfm', the COLMAP model of its photos, got none; "
+                "build or import the scene with its photos, or register it from point pairs or a cloud"
             )
         self._colmap = pycolmap()
         self._points, self._owner, self._descriptors = _read_features(self._colmap, bundle.sfm.folder)
@@ -130,15 +129,16 @@ class Localizer:
         """
         if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[:2] != (lens.height, lens.width):
             raise ValueError(
-                f"Localizer: wanted a uint8 image of {lens.height} x {lens.width} (H x W), got {image.dtype} {image.shape}"
+                f"Localizer: wanted a uint8 image of height, width {lens.height}, {lens.width}, got {image.dtype} "
+                f"{image.shape}"
             )
         grey = image if image.ndim == 2 else np.round(image[..., :3] @ [0.299, 0.587, 0.114]).astype(np.uint8)
         pixels, descriptors = self._features(grey)
         feature, point = self._match(descriptors)
         if len(feature) < LEAST_MATCHES:
             raise NotLocatedError(
-                f"wanted {LEAST_MATCHES} or more features that are seen in the scene's photos too, got {len(feature)} of "
-                f"{len(pixels)}"
+                f"wanted {LEAST_MATCHES} or more features that are seen in the scene's photos too, got {len(feature)} "
+                f"of {len(pixels)}"
             )
         model, parameters = lens.colmap_parameters
         camera = self._colmap.Camera(model=model, width=lens.width, height=lens.height, params=parameters)
@@ -150,7 +150,7 @@ class Localizer:
         if found is None or found["num_inliers"] < LEAST_MATCHES:
             count = 0 if found is None else found["num_inliers"]
             raise NotLocatedError(
-                f"wanted {LEAST_MATCHES} or more features that agree on one place, got {count} of {len(feature)} matches"
+                f"wanted {LEAST_MATCHES} or more features that agree on one place, got {count} of {len(feature)}"
             )
         splat_from_camera = found["cam_from_world"].inverse()
         quaternion = np.asarray(splat_from_camera.rotation.quat)[[3, 0, 1, 2]]
@@ -222,17 +222,13 @@ def _read_features(colmap: Any, folder: Path) -> tuple[Array, NDArray[np.intp], 
     who = f"Localizer('{folder}')"
     path = folder / "descriptors.npz"
     if not path.is_file():
-        raise FileNotFoundError(
-            f"{who}: wanted descriptors.npz, the features of the scene's photos, got none at {path}"
-        )
+        raise FileNotFoundError(f"{who}: wanted descriptors.npz, the features of its photos, got none at {path}")
     try:
         with np.load(path, allow_pickle=False) as archive:
             descriptors, ids = archive["descriptors"], archive["point3d_ids"]
         model = colmap.Reconstruction(folder)
     except (OSError, ValueError, KeyError, EOFError, BadZipFile, RuntimeError) as error:
-        raise ValueError(
-            f"{who}: wanted a COLMAP model and descriptors, got some that cannot be read: {error}"
-        ) from error
+        raise ValueError(f"{who}: wanted a COLMAP model and descriptors, got damaged ones: {error}") from error
     if descriptors.dtype != np.uint8 or descriptors.shape != (len(ids), 128) or ids.ndim != 1:
         got = f"{descriptors.dtype} {descriptors.shape} and {ids.shape}"
         raise ValueError(f"{who}: descriptors.npz: wanted uint8 (M, 128) and ids (M,), got {got}")

@@ -115,8 +115,8 @@ def _check_layout(pairs: list[PointPair], splat: Array, robot: Array) -> None:
         spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
         if spread[1] <= max(0.02 * spread[0], least):
             raise RegistrationRefusedError(
-                f"registration from pairs: wanted points that span a plane, got points on one line in the {side}, so the "
-                f"scene could turn about it: {names}"
+                f"registration from pairs: wanted points that span a plane, got points on one line in the {side}, so "
+                f"the scene could turn about it: {names}"
             )
 
 
@@ -159,7 +159,7 @@ def _check_hand(report: RegistrationReport, splat: Array, robot: Array, limits: 
     mirrored_mm = _rms(_millimetres(umeyama(mirrored, robot), mirrored, robot))
     if straight_mm > limits.residual_mm and straight_mm > MIRRORED * mirrored_mm:
         raise RegistrationRefusedError(
-            f"registration from pairs: wanted two right-handed sets of points, got sets that are mirror images: they fit "
+            f"registration from pairs: wanted two right-handed sets of points, got mirror images: they fit "
             f"within {mirrored_mm:.1f} mm when one axis is turned round, {straight_mm:.1f} mm as they are; look for an "
             "axis with the wrong sign or two that are swapped",
             report,
@@ -194,7 +194,7 @@ def _yaml_rows(who: str, text: str) -> list[tuple[str, list[Any]]]:
     except yaml.YAMLError as error:
         raise ValueError(f"{who}: wanted YAML, got something else: {error}") from error
     if not isinstance(document, list):
-        raise ValueError(f"{who}: wanted a list of pairs, got {type(document).__name__}")
+        raise ValueError(f"{who}: wanted a list of pairs, got {type(document).__name__}")  # noqa: TRY004
     rows = []
     for index, item in enumerate(document):
         keys = isinstance(item, dict) and all(isinstance(item.get(side), list) for side in ("splat", "robot"))

@@ -32,15 +32,25 @@ def draw_top_view(path: str | Path, splats: SplatScene, report: RegistrationRepo
     figure = Figure(figsize=(8, 7), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.scatter(*points[order, :2].T, s=3, c=splats.rgb[chosen][order], linewidths=0, rasterized=True)
+    axes.scatter(points[order, 0], points[order, 1], s=3, c=splats.rgb[chosen][order], linewidths=0, rasterized=True)
     for is_inlier, colour, word in ((True, INLIER, "agrees"), (False, OUTLIER, "does not agree")):
         group = [o for o in report.observations if o.is_inlier is is_inlier]
         if group:
             at = np.array([o.position_m[:2] for o in group])
-            axes.scatter(*at.T, s=60, marker="^", c=colour, edgecolors="white", label=f"{word}: {len(group)}", zorder=3)
+            axes.scatter(
+                at[:, 0],
+                at[:, 1],
+                s=60,
+                marker="^",
+                c=colour,
+                edgecolors="white",
+                label=f"{word}: {len(group)}",
+                zorder=3,
+            )
     for observation in report.observations:
         if not observation.is_inlier:
-            axes.annotate(observation.name, observation.position_m[:2], fontsize=7, color=OUTLIER, zorder=4)
+            x, y, _ = observation.position_m
+            axes.annotate(observation.name, (x, y), fontsize=7, color=OUTLIER, zorder=4)
     axes.plot(0, 0, "+", color="black", markersize=14, zorder=3)
     axes.annotate(parent_frame, (0, 0), textcoords="offset points", xytext=(6, 6), fontsize=8)
     axes.set_aspect("equal")

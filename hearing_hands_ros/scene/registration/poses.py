@@ -55,8 +55,8 @@ def pose_residuals(parent_from_splat: Sim3, splat: Poses, parent: Poses) -> tupl
 def fit_poses(splat: Poses, parent: Poses, limits: Limits, seed: int = 0) -> tuple[Sim3, NDArray[np.bool_]]:
     """Similarity that most poses agree with.
 
-    Two poses make a guess: rotation from their orientations, scale from their distance. The guess that most others agree
-    with is refined on all that agree, by distances and angles with a robust loss.
+    Two poses make a guess: rotation from their orientations, scale from their distance. The guess that most others
+    agree with is refined on all that agree, by distances and angles with a robust loss.
 
     Args:
         splat: N camera poses in splat units.

@@ -22,7 +22,8 @@ class Limits:
     Attributes:
         residual_mm: Root mean square over the inliers, mm.
         residual_deg: Likewise of the rotations, degrees.
-        inlier_share: Least share of the observations that must agree. Above one half, or two answers may be equally good.
+        inlier_share: Least share of the observations that must agree. Above one half, or two answers may
+            be equally good.
         up_deg: Between the scene's up axis and the parent's z axis, degrees.
 
     Raises:
@@ -140,10 +141,11 @@ class RegistrationReport:
             worst = ", ".join(str(o) for o in self.worst(limits))
             raise RegistrationRefusedError(f"registration from {self.way}: {'; '.join(faults)}; worst: {worst}", self)
         risen = self.parent_from_splat.rotation.apply(np.asarray(up, np.float64))
+        risen_from = np.round(np.asarray(up, np.float64), 3).tolist()
         tilt = float(np.rad2deg(np.arccos(np.clip(risen[2], -1.0, 1.0))))
         if tilt > limits.up_deg:
             raise RegistrationRefusedError(
-                f"registration from {self.way}: wanted the scene's up axis {np.round(up, 3).tolist()} within "
+                f"registration from {self.way}: wanted the scene's up axis {risen_from} within "
                 f"{limits.up_deg:g} deg of the parent frame's z axis, got {tilt:.0f} deg: the scene would hang upside "
                 "down; if it does not, the 'up' of scene.yaml is wrong",
                 self,

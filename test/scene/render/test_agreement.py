@@ -10,6 +10,7 @@ from render_scenes import GREY, assert_agree, camera, cloud, reference
 
 from hearing_hands_ros.scene.camera import Camera
 from hearing_hands_ros.scene.render import SplatRenderer
+from hearing_hands_ros.scene.render.model import CameraBatch
 from hearing_hands_ros.scene.render.numba_rasterizer import NumbaRasterizer
 from hearing_hands_ros.scene.splats import SplatScene, read_splats
 
@@ -38,7 +39,7 @@ def test_random_scene_at_every_degree_of_harmonics(backend: str, degree: int) ->
 def test_the_demo_scene(backend: str) -> None:
     scene = read_splats(DEMO)
     middle, reach = scene.means.mean(axis=0), float(np.ptp(scene.means, axis=0).max())
-    view = Camera.look_at("demo", middle + [0.2 * reach, 0.15 * reach, 0.4 * reach], middle, (0, 0, 1), 72, 60.0)
+    view = Camera.look_at("demo", middle + [0.2 * reach, 0.15 * reach, 0.4 * reach], middle, (0, 0, 1), 48, 60.0)
     got = SplatRenderer(scene, backend).render([view], background=GREY)
     assert got.alpha.mean() > 0.5
     assert_agree(got, reference(scene, view))
@@ -100,7 +101,11 @@ def test_an_opaque_wall_hides_what_is_behind_and_has_its_depth(backend: str) -> 
     rgb = np.repeat([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], x.size, axis=0)
     n = len(means)
     scene = SplatScene.from_rgb(
-        means, np.full((n, 3), 0.06, np.float32), np.tile(np.float32([1, 0, 0, 0]), (n, 1)), np.ones(n, np.float32), rgb
+        means,
+        np.full((n, 3), 0.06, np.float32),
+        np.tile(np.float32([1, 0, 0, 0]), (n, 1)),
+        np.full(n, 0.95, np.float32),
+        rgb,
     )
     view = Camera.look_at("front", (0, -3, 0), (0, 0, 0), (0, 0, 1), 64, 40.0)
     got = SplatRenderer(scene, backend).render([view])
@@ -132,8 +137,6 @@ def test_the_same_picture_every_time_and_with_any_number_of_threads() -> None:
     again = SplatRenderer(scene, "numba").render([camera()])
     for name in ("rgb", "depth", "alpha"):
         assert (getattr(first, name) == getattr(again, name)).all()
-    from hearing_hands_ros.scene.render.model import CameraBatch
-
     for threads in (1, 3):
         other = NumbaRasterizer(scene, threads).render(CameraBatch.of([camera()]), [None], (0.0, 0.0, 0.0))
         assert (other.rgb == first.rgb).all()

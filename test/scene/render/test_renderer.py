@@ -156,3 +156,17 @@ def test_a_second_start_does_not_compile_again_and_needs_no_torch(tmp_path: Path
     start(NUMBA_CACHE_DIR=str(tmp_path))
     assert time.monotonic() - begun < cold
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nbc")} == kept
+
+
+def test_where_no_cache_can_be_kept_it_compiles_at_every_start() -> None:
+    source = """
+from hearing_hands_ros.scene.render.compiled import compiled
+
+@compiled()
+def twice(x):
+    return 2 * x
+
+print(twice(21), twice.nopython_signatures)
+"""  # code without a file has no place for a cache either
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.startswith("42 [(int64")
