@@ -1,5 +1,6 @@
 # Two commands do everything on a machine with pip and no ROS:  make demo  and  make test
-# Both set themselves up: a virtual environment in .venv at the versions of requirements/lock.txt.
+# Both set themselves up: a virtual environment in .venv at the versions of requirements/lock.txt; the tests take those of
+# requirements/lock-test.txt too.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,14 +9,14 @@ INSTALLED = action cmake config demo hearing_hands_ros launch msg srv tf2_msgs \
   CMakeLists.txt package.xml pyproject.toml setup.py README.md
 OUT ?= out
 
-.PHONY: demo test setup lint format bench clean
+.PHONY: demo test setup setup-test lint format bench clean
 .DELETE_ON_ERROR:
 
 demo: setup                  ## play the recorded hand into the live graph, write $(OUT)/report.html
 	@requirements/system.sh
 	$(VENV)/bin/hearing-hands demo --out $(OUT)
 
-test: setup lint             ## everything that continuous integration runs
+test: setup-test lint             ## everything that continuous integration runs
 	@requirements/system.sh --browser
 	$(VENV)/bin/python -m pytest
 
@@ -27,21 +28,27 @@ $(VENV)/.locked: requirements/lock.txt requirements/system.sh
 	$(PIP) install --quiet --requirement requirements/lock.txt
 	@touch $@
 
+setup-test: $(VENV)/.locked-test setup
+
+$(VENV)/.locked-test: requirements/lock-test.txt $(VENV)/.locked
+	$(PIP) install --quiet --requirement requirements/lock-test.txt
+	@touch $@
+
 # Only when something that is installed has changed: a second call costs nothing.
 $(VENV)/.installed: $(VENV)/.locked $(shell find $(INSTALLED) -type f -not -name '*.pyc' 2>/dev/null)
 	$(PIP) install --quiet --no-build-isolation --no-deps --force-reinstall .
 	@touch $@
 
-lint: setup
+lint: setup-test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-format: setup
+format: setup-test
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
 
-bench: setup                 ## every benchmark, as numbers; nothing is asserted
+bench: setup-test                 ## every benchmark, as numbers; nothing is asserted
 	@for file in bench/*.py; do echo "== $$file"; $(VENV)/bin/python $$file || exit 1; done
 
 clean:

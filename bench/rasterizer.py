@@ -16,14 +16,18 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import numpy as np  # noqa: E402
+import torch  # noqa: E402
 
 from hearing_hands_ros.scene.camera import Camera  # noqa: E402
 from hearing_hands_ros.scene.render import SplatRenderer  # noqa: E402
+from hearing_hands_ros.scene.render.model import Backend, CameraBatch  # noqa: E402
+from hearing_hands_ros.scene.render.numba_rasterizer import NumbaRasterizer  # noqa: E402
+from hearing_hands_ros.scene.render.torch_reference import TorchRasterizer  # noqa: E402
 from hearing_hands_ros.scene.splats import SplatScene, read_splats  # noqa: E402
 
 SIZE = 224
-BUDGET_S = 6.0  # of repetitions, each scene
-REFERENCE_RUNS = 5
+ROUNDS = 6
+ROUND_S = 0.5  # of repetitions, each way
 
 
 def main() -> None:
@@ -63,34 +67,37 @@ def cloud(count: int) -> SplatScene:
 
 
 def measure(name: str, scene: SplatScene, camera: Camera, reference: bool) -> None:
-    """Print best and median of both, taken in turns, so that whatever else runs slows both."""
-    fast = SplatRenderer(scene, "numba")
-    fast.render([camera])
-    ours: list[float] = []
-    theirs: list[float] = []
+    """Print best and median, taken in turns, so that whatever else runs slows all of them.
+
+    The reference is compared on one core each: torch's threads wait for each other, which on a busy machine costs it a
+    factor that says nothing.
+    """
+    torch.set_num_threads(1)
+    cores = len(os.sched_getaffinity(0))
+    ways: dict[str, Backend] = {f"{cores} cores": NumbaRasterizer(scene), "1 core": NumbaRasterizer(scene, threads=1)}
     if reference:
-        slow = SplatRenderer(scene, "torch")
-        slow.render([camera])
-    for _ in range(REFERENCE_RUNS):
-        deadline = time.perf_counter() + BUDGET_S / REFERENCE_RUNS
-        while time.perf_counter() < deadline:
-            ours.append(seconds(fast, camera))
-        if reference:
-            theirs.append(seconds(slow, camera))
-    print(f"{name}: best {1e3 * min(ours):.1f} ms, median {1e3 * np.median(ours):.1f} ms", end="")
+        ways["torch reference, 1 core"] = TorchRasterizer(scene)
+    times: dict[str, list[float]] = {way: [] for way in ways}
+    for backend in ways.values():
+        milliseconds(backend, camera)
+    for _ in range(ROUNDS):
+        for way, backend in ways.items():
+            deadline = time.perf_counter() + ROUND_S
+            while not times[way] or time.perf_counter() < deadline:
+                times[way].append(milliseconds(backend, camera))
+    print(name)
+    for way, taken in times.items():
+        print(f"    {way}: best {min(taken):.1f} ms, median {np.median(taken):.1f} ms of {len(taken)}")
     if reference:
-        print(f"; torch reference best {1e3 * min(theirs):.0f} ms, median {1e3 * np.median(theirs):.0f} ms", end="")
-        print(
-            f"; {min(theirs) / min(ours):.0f} times by the best, {np.median(theirs) / np.median(ours):.0f} by the median",
-            end="",
-        )
-    print()
+        fast, slow = times["1 core"], times["torch reference, 1 core"]
+        best, median = min(slow) / min(fast), np.median(slow) / np.median(fast)
+        print(f"    the reference takes {best:.0f} times as long by the best, {median:.0f} times by the median")
 
 
-def seconds(renderer: SplatRenderer, camera: Camera) -> float:
+def milliseconds(backend: Backend, camera: Camera) -> float:
     begun = time.perf_counter()
-    renderer.render([camera])
-    return time.perf_counter() - begun
+    backend.render(CameraBatch.of([camera]), [None], (0.0, 0.0, 0.0))
+    return 1e3 * (time.perf_counter() - begun)
 
 
 def first_picture() -> None:

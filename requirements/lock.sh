@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# Rewrites requirements/lock.txt: everything that a build, a test run and the demo install, for Python 3.10 to 3.13.
+# Rewrites requirements/lock.txt (build and run) and lock-test.txt (that and everything optional), for Python 3.10 to 3.13.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-python3 - > requirements/build.tmp <<'PYTHON'
+build=$(mktemp)
+trap 'rm -f "$build"' EXIT
+python3 - > "$build" <<'PYTHON'
 import tomllib
 print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"]))
 PYTHON
-uv pip compile --universal --python-version 3.10 --extra test pyproject.toml requirements/build.tmp \
-  --no-header --no-annotate --output-file requirements/lock.txt "$@"
-rm requirements/build.tmp
+compile() { uv pip compile --universal --python-version 3.10 --no-header --no-annotate --no-strip-extras "$@" pyproject.toml "$build"; }
+# torch names what it needs of CUDA to the version, and its build for a CPU needs none of that.
+compile --extra test --extra scene --extra vision | grep -Ev '^(nvidia-|cuda-|triton)' > requirements/lock-test.txt
+compile --constraint requirements/lock-test.txt > requirements/lock.txt

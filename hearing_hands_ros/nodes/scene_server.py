@@ -91,10 +91,7 @@ class SceneServer(ManagedNode):
         status.add("residual_mm", f"{self._message.residual_mm:.2f}")
         status.add("residual_deg", f"{self._message.residual_deg:.3f}")
         if self._message.residual_mm > self.p.max_residual_mm:
-            return (
-                WARN,
-                f"the registration is {self._message.residual_mm:.1f} mm off, wanted {self.p.max_residual_mm:g}",
-            )
+            return WARN, f"registered to {self._message.residual_mm:.1f} mm, wanted {self.p.max_residual_mm:g} or less"
         return OK, "published"
 
 

@@ -12,7 +12,7 @@ import yaml
 
 FORMAT = 1
 NO_MATERIAL = 255
-LARGEST_BYTES = 1 << 20  # takes some seconds to read
+LARGEST_BYTES = 512 << 10  # what is larger would take longer than a few seconds to read
 MOST_CAMERAS = 1000
 LARGEST_IMAGE = 100_000  # pixels along a side
 REQUIRED_KEYS = ("format", "name", "splats", "sha256", "frame_id", "up")

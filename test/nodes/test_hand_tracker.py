@@ -26,7 +26,9 @@ RIGHT = ContactEvent.RIGHT
 def tracked(ros_domain, tmp_path):
     """The domain, the node, and a hand that taps once a second."""
     scene = save_table(tmp_path / "scene")
-    node = ros_domain.start(MODULE, {"scene": str(scene), "retry_s": 0.3})
+    node = ros_domain.start(
+        MODULE, {"scene": str(scene), "retry_s": 0.3, "max_speed_mps": 3.0}
+    )  # a jump may be seen in two steps
     hand = TfHand(ros_domain)
     yield ros_domain, node, hand
     hand.stop()

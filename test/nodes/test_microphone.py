@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import array
 import threading
 import time
@@ -351,7 +352,9 @@ def test_device_survives_overrun_stall_and_unplugging(ros_domain: Any, virtual_m
 def test_missing_library_is_named_with_its_cure(ros_domain: Any, tmp_path: Path, fake: str, cure: str) -> None:
     (tmp_path / "sounddevice.py").write_text(fake)
     state = ros_domain.diagnostics("microphone")
-    node = ros_domain.start(MODULE, QUICK, environment={"PYTHONPATH": str(tmp_path)})
+    node = ros_domain.start(
+        MODULE, QUICK, environment={"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
+    )
     state.wait(ERROR, cure)
     (tmp_path / "sounddevice.py").unlink()  # now another reason takes over: it is still trying
     state.wait(ERROR, "input device")

@@ -121,6 +121,26 @@ def test_a_second_run_finds_everything_done(built, photos: Path) -> None:
     assert (out / "scene.yaml").stat().st_mtime_ns == before
 
 
+def test_the_command_says_what_came_of_the_photos(built, photos: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "hearing_hands_ros.cli.main",
+        "scene",
+        "build",
+        str(photos),
+        "--out",
+        str(built[0]),
+    ]
+    options = ["--frame-id", "my_room", "--features", "1024", "--focal-px", "560"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stdout.split())
+    assert f"{PHOTOS} of {PHOTOS} photos placed, {built[1].points} points" in said
+    assert "not trained: training wants torch, gsplat and a CUDA GPU" in said
+    assert f"hearing-hands scene register {built[0]}" in said.replace("- ", "-")
+
+
 @pytest.mark.parametrize("stage", ["matching photos", "placing cameras"])
 def test_a_killed_run_goes_on_where_it_stopped(photos: Path, built, tmp_path: Path, stage: str) -> None:
     script = (

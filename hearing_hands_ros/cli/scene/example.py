@@ -59,8 +59,8 @@ def describe(example: Example) -> str:
     agree, count = len(report.inliers), len(report.observations)
     odd = sorted({o.name for o in report.observations if not o.is_inlier} | set(report.left_out))
     return (
-        "A synthetic room was photographed, its cameras were found from the photos, and a simulated robot whose camera "
-        "poses are known looked at it.\n\n"
+        "A synthetic room was photographed with a camera of known focal length, where it stood was found from the "
+        "photos, and a simulated robot that knows its own camera's poses looked at the room.\n\n"
         f"{len(example.photos)} photos, {count} images of the robot's camera, {len(example.wrong)} of them with wrong "
         f"poses ({', '.join(example.wrong)}).\n"
         f"{agree} of {count} images agree; left out: {', '.join(odd) or 'none'}. "

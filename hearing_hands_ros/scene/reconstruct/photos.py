@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ class Photos:
         folder: Where they are.
         names: (P) file names, sorted.
         size: Width and height if all have the same, so that one camera with one lens can be assumed; else None.
-        fingerprints: (P) size in bytes and time of change, to notice that a photo was replaced.
+        fingerprints: (P) hashes of the files, to notice that a photo was replaced.
     """
 
     folder: Path
@@ -48,10 +49,11 @@ def find_photos(folder: str | Path, report: Report) -> Photos:
     if len(paths) < FEWEST_PHOTOS:
         got = listed([p.name for p in paths]) or "none"
         raise ValueError(f"{who}: wanted at least {FEWEST_PHOTOS} photos ({', '.join(SUFFIXES)}), got {got}")
-    sizes, unreadable = set(), []
+    sizes, fingerprints, unreadable = set(), [], []
     for i, path in enumerate(paths):
         report("reading photos", i, len(paths))
         try:
+            fingerprints.append(hashlib.sha256(path.read_bytes()).hexdigest())
             with Image.open(path) as image:
                 image.load()
                 sizes.add(image.size)
@@ -63,8 +65,8 @@ def find_photos(folder: str | Path, report: Report) -> Photos:
             f"{who}: wanted {len(paths)} readable photos, got {len(unreadable)} that cannot be read; "
             f"mend or remove: {listed(unreadable)}"
         )
-    marks = tuple(f"{path.stat().st_size}:{path.stat().st_mtime_ns}" for path in paths)
-    return Photos(folder, tuple(path.name for path in paths), sizes.pop() if len(sizes) == 1 else None, marks)
+    size = sizes.pop() if len(sizes) == 1 else None
+    return Photos(folder, tuple(path.name for path in paths), size, tuple(fingerprints))
 
 
 def listed(names: list[str]) -> str:

@@ -18,8 +18,8 @@ from hearing_hands_ros.scene.reconstruct.descriptors import write_descriptors
 from hearing_hands_ros.scene.reconstruct.model import cameras_of, points_of, up_of
 from hearing_hands_ros.scene.reconstruct.photos import Photos, Report, find_photos
 from hearing_hands_ros.scene.reconstruct.points import splats_from_points
-from hearing_hands_ros.scene.reconstruct.progress import Work
 from hearing_hands_ros.scene.reconstruct.training import TrainingOptions, View, train
+from hearing_hands_ros.scene.reconstruct.work import Work
 from hearing_hands_ros.scene.sim3 import Sim3
 
 SFM_FOLDER = "sfm"

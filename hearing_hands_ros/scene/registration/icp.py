@@ -26,7 +26,7 @@ YAWS, SCALES, SHIFTS_M = 24, (0.6, 0.75, 0.9, 1.1, 1.35, 1.65), (-0.5, 0.0, 0.5)
 TRIED, KEPT = 40, 4  # starts that are followed coarsely, and to the end
 DIFFERENT_DEG, DIFFERENT_M = 5.0, 0.05  # answers farther apart than this are two
 AMBIGUOUS = 1.3  # a second answer whose cost is less than so many times the best one's
-LEAST_STIFFNESS = 3e-4  # of the fit in its weakest direction; a perfect corner has about 0.1
+LEAST_STIFFNESS = 0.01  # of the fit in its weakest direction; a view of the room has 0.06, its floor and one wall 0.005
 SCALE_FREEDOM = 1.3  # the scale may end so many times off the given one
 
 
