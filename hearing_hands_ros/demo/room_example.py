@@ -75,8 +75,9 @@ def make_example(
 ) -> Example:
     """Photograph the room, reconstruct its cameras, let the robot look at it, register.
 
-    The camera poses and 3D points come from the photos and their camera's calibrated focal length. Gaussians trained on the photos would need a GPU; the
-    room's own take their place, laid over the reconstruction by the photos' true places.
+    The camera poses and 3D points come from the photos and the calibrated focal length of their camera. Gaussians
+    trained on the photos would need a GPU; the room's own take their place, laid over the reconstruction by the photos'
+    true places.
 
     Args:
         out: Folder for photos, robot's images and bundle; is made. A second run goes on where the first one stopped.

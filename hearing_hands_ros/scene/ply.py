@@ -178,7 +178,7 @@ def open_ply(stream: BinaryIO, who: str) -> PlyFile:
     return PlyFile(stream, who, elements, order, start)
 
 
-def write_ply(path: Path, columns: Columns, who: str) -> None:  # noqa: ARG001  (its neighbour can fail)
+def write_ply(path: Path, columns: Columns) -> None:
     """Write the layout that 3D Gaussian splatting itself writes, without its empty normals."""
     count, coefficients = columns["sh"].shape[:2]
     rest = [f"f_rest_{i}" for i in range(3 * (coefficients - 1))]

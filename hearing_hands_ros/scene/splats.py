@@ -220,7 +220,10 @@ def write_splats(path: str | Path, splats: SplatScene) -> None:
     }
     draft = path.with_name(f"{path.name}.part")
     try:
-        (ply.write_ply if suffix == ".ply" else spz.write_spz)(draft, columns, who)
+        if suffix == ".ply":
+            ply.write_ply(draft, columns)
+        else:
+            spz.write_spz(draft, columns, who)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

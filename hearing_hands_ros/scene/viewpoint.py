@@ -63,9 +63,9 @@ def global_camera(bundle: SceneBundle, name: str = "", size: int = 224) -> Camer
 
 def _level(bundle: SceneBundle, centre: Array) -> Array:
     """(3,) level unit vector towards where the cameras stood; any level one without them."""
-    towards = bundle.viewpoints_m.mean(axis=0) - centre if len(bundle.viewpoints_m) else np.zeros(3)
+    towards = bundle.eyes_m.mean(axis=0) - centre if len(bundle.eyes_m) else np.zeros(3)
     # Cameras all around cancel out; the first of them is as good as any then.
-    for candidate in (towards, *(bundle.viewpoints_m[:1] - centre), *np.eye(3)):
+    for candidate in (towards, *(bundle.eyes_m[:1] - centre), *np.eye(3)):
         level = candidate - bundle.up * (candidate @ bundle.up)
         length = float(np.linalg.norm(level))
         if length > 0.1 * float(np.linalg.norm(candidate)) > 0.0:

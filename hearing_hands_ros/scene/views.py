@@ -127,7 +127,7 @@ class SceneViews:
         self.settings = settings or ViewSettings()
         self.global_camera = global_camera(bundle, self.settings.global_view, self.settings.local.size)
         self._up = bundle.up
-        self._middle = bundle.viewpoints_m.mean(axis=0) if len(bundle.viewpoints_m) else bundle.means_m.mean(axis=0)
+        self._middle = bundle.eyes_m.mean(axis=0) if len(bundle.eyes_m) else bundle.means_m.mean(axis=0)
         self._surface = surface
         self._shape = shape or HandShape(light=tuple(bundle.up.tolist()))
         self._renderer = SplatRenderer(bundle.splats.scaled(bundle.scale), backend=backend)

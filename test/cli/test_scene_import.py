@@ -3,6 +3,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from hearing_hands_ros.cli.main import main
@@ -57,3 +58,19 @@ def test_what_is_missing_is_said_and_nothing_is_left_behind(
     assert hearing_hands(monkeypatch, "import", folder, "--out", tmp_path / "desk") == 2
     assert "hearing-hands scene: cameras.json: wanted JSON, got something else" in capsys.readouterr().err
     assert not (tmp_path / "desk").exists()
+
+
+def test_what_photos_are_found_by_comes_from_the_database(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pycolmap = pytest.importorskip("pycolmap")
+    folder = write_gaussian_splatting(tmp_path / "gs")
+    (folder / "sparse/0").mkdir(parents=True)
+    options = pycolmap.SyntheticDatasetOptions()
+    options.num_frames_per_rig = 4
+    with pycolmap.Database.open(folder / "database.db") as database:
+        pycolmap.synthesize_dataset(options, database).write_binary(folder / "sparse/0")
+    assert hearing_hands(monkeypatch, "import", folder, "--out", tmp_path / "desk") == 0
+    assert "photos cannot be found" not in capsys.readouterr().out
+    with np.load(tmp_path / "desk/sfm/descriptors.npz") as found:
+        assert found["descriptors"].shape == (len(found["point3d_ids"]), 128) and len(found["point3d_ids"]) > 100

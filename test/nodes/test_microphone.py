@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import array
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator

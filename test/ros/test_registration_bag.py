@@ -18,8 +18,8 @@ START_NS = 1000 * NS
 IMAGE, COMPRESSED, INFO = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage", "sensor_msgs/msg/CameraInfo"
 
 
-def made(name, **values):
-    return TYPES.types[name](**values)
+def made(kind, /, **values):
+    return TYPES.types[kind](**values)
 
 
 def header(stamp_ns, frame="camera"):
@@ -62,8 +62,9 @@ def cloud(stamp_ns, points, frame="camera"):
         made("sensor_msgs/msg/PointField", name=name, offset=4 * i, datatype=7, count=1) for i, name in enumerate("xyz")
     ]
     data = np.frombuffer(points.astype("<f4").tobytes(), np.uint8)
-    return made("sensor_msgs/msg/PointCloud2", header=header(stamp_ns, frame), height=1, width=len(points), fields=field,
-                is_bigendian=False, point_step=12, row_step=12 * len(points), data=data, is_dense=False)  # fmt: skip
+    return made("sensor_msgs/msg/PointCloud2", header=header(stamp_ns, frame), height=1, width=len(points),
+                fields=field, is_bigendian=False, point_step=12, row_step=12 * len(points), data=data,
+                is_dense=False)  # fmt: skip
 
 
 class Recording:
