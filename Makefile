@@ -35,7 +35,7 @@ $(VENV)/.locked-test: requirements/lock-test.txt $(VENV)/.locked
 	@touch $@
 
 # Only when something that is installed has changed: a second call costs nothing.
-$(VENV)/.installed: $(VENV)/.locked $(shell find $(INSTALLED) -type f -not -name '*.pyc' 2>/dev/null)
+$(VENV)/.installed: $(VENV)/.locked $(shell find $(INSTALLED) -type f -not -path '*/__pycache__/*' 2>/dev/null)
 	$(PIP) install --quiet --no-build-isolation --no-deps --force-reinstall .
 	@touch $@
 

@@ -90,6 +90,10 @@ def test_without_arguments_it_predicts_with_the_demos_scene_and_model(prefix):
     share = prefix / "share" / "hearing_hands_ros"
     assert list(nodes) == ["scene_server", "hand_tracker", "sound_generator"]
     assert parameters(nodes["hand_tracker"])["scene"] == str(share / "demo/scene")
+    # one of the two says where the scene is
+    assert parameters(nodes["scene_server"])["scene"] == str(share / "demo/scene")
+    assert parameters(nodes["scene_server"])["publish_scene_transform"] is True
+    assert parameters(nodes["hand_tracker"])["publish_scene_transform"] is False
     assert parameters(nodes["sound_generator"])["model"] == str(share / "demo/bank")
     assert parameters(nodes["sound_generator"])["use_sim_time"] is False
     for node in nodes.values():
@@ -146,7 +150,7 @@ def test_a_microphone_can_be_a_device_a_topic_or_a_file(prefix, sound):
         nodes = resolve("predict.launch.py", microphone=given)
         assert list(nodes) == names
         assert wanted.items() <= parameters(nodes["microphone"]).items()
-        assert list(resolve("compare.launch.py", microphone=given)) == names[2:]
+        assert list(resolve("compare.launch.py", microphone=given)) == names[3:]
 
 
 def test_compare_listens_to_the_device_unless_told_otherwise(prefix):
@@ -169,7 +173,7 @@ def test_replay_plays_into_a_graph_in_simulated_time(prefix, tmp_path):
     assert player.on_exit is not None
     wanted = ["/left/hands", "/left/hands", "/left/heard/audio", "/left/predicted", "/sound", "/tf"]
     assert sorted(values["wait_topics"]) == wanted
-    assert len(nodes) == 5
+    assert len(nodes) == 6
     assert all(parameters(node)["use_sim_time"] is True and node.respawn for node in nodes.values())
     assert list(resolve("replay.launch.py", bag=str(bag), graph="false")) == ["bag_player"]
 
@@ -258,7 +262,7 @@ def test_the_demo_runs_to_its_end(prefix, tmp_path):
     nodes = {Path(p.command[0]).name: p for p in service.processes}
     text = "\n".join(line for node in nodes.values() for line in node.lines)
     assert service.shutdown_reason == "bag_player has ended", text
-    assert len(nodes) == 6
+    assert len(nodes) == 7
     assert "Traceback" not in text, text
     assert "too few listen" not in text, text
     assert {name: node.return_code for name, node in nodes.items()} == dict.fromkeys(nodes, 0), text

@@ -28,6 +28,9 @@ def test_rviz_shows_tf_and_the_spectrogram():
     assert image["Topic"]["Value"] == "/spectrogram/image"
     assert image["Enabled"]
     assert image["Name"] in layout["Window Geometry"]
+    cloud = displays["rviz_default_plugins/PointCloud2"]
+    assert cloud["Topic"]["Value"] == "/scene/points"
+    assert cloud["Topic"]["Durability Policy"] == "Transient Local"
 
 
 def test_foxglove_shows_tf_spectrogram_diagnostics_and_plots():

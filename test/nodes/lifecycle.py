@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from conftest import RosDomain, wait_until
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from ros_domain import RosDomain, wait_until
 
 
 class Lifecycle:

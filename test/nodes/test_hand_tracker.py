@@ -182,7 +182,7 @@ def test_a_hand_that_jumps_in_every_frame_is_not_followed(tracked):
         return transforms
 
     hand.spoil = to_and_fro
-    diagnostics.wait(ERROR, "right hand not followed: keypoints jump, faster than 8 m/s")
+    diagnostics.wait(ERROR, "right hand not followed: keypoints jump, faster than 3 m/s")
     hand.spoil = lambda transforms: transforms
     diagnostics.wait(OK, since=len(diagnostics.statuses))
 

@@ -6,12 +6,12 @@ import time
 
 import numpy as np
 import pytest
-from conftest import wait_until
 from diagnostic_msgs.msg import DiagnosticStatus
 from hearing_hands_ros.msg import Audio, ContactEvent, HandTrajectory, SoundComparison, SoundPrediction
 from hearing_hands_ros.srv import Calibrate
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
+from ros_domain import wait_until
 from rosgraph_msgs.msg import Clock
 from touches import BANK, NS, RATE_HZ, recorded, sound, stamp_to_ns, touch, window
 

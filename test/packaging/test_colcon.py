@@ -31,7 +31,10 @@ NOT_TRACKED = (
     "__pycache__",
     "*.egg-info",
 )
-NODES = ("bag_player", "hand_tracker", "microphone", "sound_comparator", "sound_generator", "spectrogram_viewer")
+NODES = (
+    "bag_player", "hand_tracker", "microphone", "scene_server", "sound_comparator", "sound_generator",
+    "spectrogram_viewer",
+)  # fmt: skip
 
 
 class Workspace:
@@ -93,6 +96,7 @@ def parameters(node: str, demo: Path) -> list[str]:
     given = {
         "bag_player": {"bag": demo / "touches.mcap", "wait_subscribers_s": 0.5},
         "hand_tracker": {"scene": demo / "scene"},
+        "scene_server": {"scene": demo / "scene"},
         "microphone": {"source": "file", "file": demo / "heard.flac"},
         "sound_comparator": {"bank": demo / "bank"},
         "sound_generator": {"model": demo / "bank"},

@@ -37,7 +37,8 @@ LISTENER = """
 from hearing_hands_ros.ros.camera_collector import collect_images
 from hearing_hands_ros.ros.image_choice import ImageChoice
 taken, left_out = collect_images("/camera/image_raw", {info!r}, {parent!r}, ImageChoice(count=3), {seconds})
-print(len(taken), sorted(round(float(o.parent_from_camera.translation[0]), 1) for o in taken), taken[:1] and taken[0].lens.cx)
+places = sorted(round(float(o.parent_from_camera.translation[0]), 1) for o in taken)
+print(len(taken), places, taken[:1] and taken[0].lens.cx)
 print(list(left_out.values())[:1])
 """
 

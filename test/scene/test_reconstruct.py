@@ -18,6 +18,7 @@ from hearing_hands_ros.scene.reconstruct.descriptors import write_descriptors
 from hearing_hands_ros.scene.reconstruct.photos import find_photos
 from hearing_hands_ros.scene.reconstruct.pipeline import BuildOptions, BuildReport, build, has_cuda
 from hearing_hands_ros.scene.reconstruct.points import splats_from_points
+from hearing_hands_ros.scene.reconstruct.work import Work
 from hearing_hands_ros.scene.sim3 import umeyama
 
 PHOTOS = 9
@@ -188,15 +189,16 @@ def test_a_known_focal_length_wants_photos_of_one_size(photos: Path, tmp_path: P
         build(tmp_path / "photos", tmp_path / "out", OPTIONS, Seen())
 
 
-def test_other_photos_begin_anew(photos: Path, built, tmp_path: Path) -> None:
-    out = tmp_path / "copy"
-    shutil.copytree(built[0], out)
-    fewer = tmp_path / "photos"
-    shutil.copytree(photos, fewer)
-    sorted(fewer.iterdir())[-1].unlink()
-    report = build(fewer, out, OPTIONS, Seen())
-    assert report.begun_anew
-    assert report.photos == PHOTOS - 1
+def test_other_photos_begin_anew(photos: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "photos", tmp_path / "out"
+    shutil.copytree(photos, folder)
+    Work.open(out, find_photos(folder, Seen()), {"features": 1024}).finish("features")
+    moved = shutil.copytree(folder, tmp_path / "elsewhere")
+    assert "features" in Work.open(out, find_photos(moved, Seen()), {"features": 1024}).done
+    sorted(moved.iterdir())[-1].unlink()
+    anew = Work.open(out, find_photos(moved, Seen()), {"features": 1024})
+    assert anew.begun_anew
+    assert anew.done == {}
 
 
 def test_a_folder_with_other_things_is_left_alone(photos: Path, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ pytest.importorskip("pycolmap")
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> tuple[Path, Example]:
     out = tmp_path_factory.mktemp("example")
-    return out, make_example(out, lambda *_: None, gaussians=50_000, photos=18, robot_images=8)
+    return out, make_example(out, lambda *_: None, gaussians=50_000, photos=14, robot_images=8)
 
 
 def test_the_room_is_found_in_the_robots_frame(made) -> None:

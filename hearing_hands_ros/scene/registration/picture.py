@@ -9,7 +9,7 @@ import numpy as np
 from hearing_hands_ros.scene.registration.report import RegistrationReport
 from hearing_hands_ros.scene.splats import SplatScene
 
-MOST_GAUSSIANS = 60_000
+MOST_GAUSSIANS = 150_000
 INLIER, OUTLIER = "#1a7f37", "#cf222e"
 
 
@@ -29,10 +29,10 @@ def draw_top_view(path: str | Path, splats: SplatScene, report: RegistrationRepo
     chosen = chosen[np.random.default_rng(0).permutation(len(chosen))[:MOST_GAUSSIANS]]
     points = report.parent_from_splat.apply(splats.means[chosen])
     order = np.argsort(points[:, 2])
-    figure = Figure(figsize=(8, 7), dpi=120, layout="constrained")
+    figure = Figure(figsize=(8, 7), dpi=90, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    axes.scatter(points[order, 0], points[order, 1], s=3, c=splats.rgb[chosen][order], linewidths=0, rasterized=True)
+    axes.scatter(points[order, 0], points[order, 1], s=7, c=splats.rgb[chosen][order], linewidths=0, rasterized=True)
     for is_inlier, colour, word in ((True, INLIER, "agrees"), (False, OUTLIER, "does not agree")):
         group = [o for o in report.observations if o.is_inlier is is_inlier]
         if group:
@@ -47,10 +47,13 @@ def draw_top_view(path: str | Path, splats: SplatScene, report: RegistrationRepo
                 label=f"{word}: {len(group)}",
                 zorder=3,
             )
-    for observation in report.observations:
-        if not observation.is_inlier:
-            x, y, _ = observation.position_m
-            axes.annotate(observation.name, (x, y), fontsize=7, color=OUTLIER, zorder=4)
+    paper = {"boxstyle": "round,pad=0.2", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
+    for number, observation in enumerate(o for o in report.observations if not o.is_inlier):
+        x, y, _ = observation.position_m
+        shift = (8, 12 if number % 2 else -18)  # neighbours do not overlap
+        axes.annotate(
+            observation.name, (x, y), xytext=shift, textcoords="offset points", fontsize=8, color=OUTLIER, bbox=paper
+        )
     axes.plot(0, 0, "+", color="black", markersize=14, zorder=3)
     axes.annotate(parent_frame, (0, 0), textcoords="offset points", xytext=(6, 6), fontsize=8)
     axes.set_aspect("equal")

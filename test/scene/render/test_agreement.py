@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from render_scenes import GREY, assert_agree, camera, cloud, reference
 
 from hearing_hands_ros.scene.camera import Camera
@@ -14,7 +15,6 @@ from hearing_hands_ros.scene.render.model import CameraBatch
 from hearing_hands_ros.scene.render.numba_rasterizer import NumbaRasterizer
 from hearing_hands_ros.scene.splats import SplatScene, read_splats
 
-torch = pytest.importorskip("torch")
 DEMO = Path(__file__).parents[3] / "demo" / "scene" / "scene.spz"
 CUDA = torch.cuda.is_available()
 OTHERS = [

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from render_scenes import GREY, camera, cloud, reference
 
+from hearing_hands_ros.scene.render.model import FAINTEST, FAR, NEAR, OPAQUE, SPENT
+from hearing_hands_ros.scene.render.torch_reference import colour, project, rasterize, rotations
 from hearing_hands_ros.scene.splats import SplatScene
-
-torch = pytest.importorskip("torch")
-from hearing_hands_ros.scene.render.model import FAINTEST, FAR, NEAR, OPAQUE, SPENT  # noqa: E402
-from hearing_hands_ros.scene.render.torch_reference import colour, project, rasterize, rotations  # noqa: E402
 
 
 def double(values: np.ndarray) -> torch.Tensor:

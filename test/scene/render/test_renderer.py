@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from render_scenes import camera, cloud
 
 from hearing_hands_ros.scene import memory
@@ -100,7 +101,6 @@ def test_cameras_and_extras_must_fit() -> None:
 
 
 def test_gsplat_without_cuda_says_what_to_do() -> None:
-    torch = pytest.importorskip("torch")
     if torch.cuda.is_available():
         pytest.skip("there is CUDA")
     with pytest.raises(RuntimeError, match="wanted CUDA, got torch .* take the backend numba"):
