@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.spatial.transform import Rotation
@@ -18,7 +18,9 @@ from hearing_hands_ros.scene.camera import Camera
 from hearing_hands_ros.scene.reconstruct.colmap import ColmapOptions
 from hearing_hands_ros.scene.reconstruct.photos import Report
 from hearing_hands_ros.scene.reconstruct.pipeline import BuildOptions, find_poses
-from hearing_hands_ros.scene.registration.images import CameraObservation, register_from_images
+from hearing_hands_ros.scene.registration.image_folder import read_image_folder
+from hearing_hands_ros.scene.registration.images import register_from_images
+from hearing_hands_ros.scene.registration.picture import draw_top_view
 from hearing_hands_ros.scene.registration.report import RegistrationReport
 from hearing_hands_ros.scene.sim3 import Sim3, umeyama
 
@@ -104,10 +106,12 @@ def make_example(
     places = {camera.name: camera.position for camera in cameras}
     splat_from_sfm = umeyama([c.position for c in sfm.cameras], [places[c.name] for c in sfm.cameras])
     scene = replace(scene, sfm=Sfm(sfm.folder, splat_from_sfm))
-    robot, wrong = falsified(room.robot_cameras(robot_images))
-    seen = [camera.moved(room.ROBOT_FROM_SPLAT.inverse()) for camera in room.robot_cameras(robot_images)]
-    images = take_photos(world, [replace(c, name=f"{c.name}.png") for c in seen], out / "robot", report)
-    found = register(scene, robot, images, report)
+    true = [replace(camera, name=f"{camera.name}.png") for camera in room.robot_cameras(robot_images)]
+    robot, wrong = falsified(true)
+    seen = [camera.moved(room.ROBOT_FROM_SPLAT.inverse()) for camera in true]
+    images = take_photos(world, seen, out / "robot", report)
+    write_poses(robot, out / "robot")
+    found = register(scene, out / "robot", report)
     registered = scene.with_registration(found.registration(room.ROBOT_FRAME))
     registered.save(out / "scene", splats_file="scene.ply")
     truth = compare(found.parent_from_splat, scene)
@@ -145,23 +149,29 @@ def falsified(cameras: Sequence[Camera]) -> tuple[tuple[Camera, ...], tuple[str,
     return tuple(believed), (cameras[late].name, cameras[slipped].name)
 
 
-def register(
-    scene: SceneBundle, cameras: Sequence[Camera], images: NDArray[np.uint8], report: Report
-) -> RegistrationReport:
+def write_poses(cameras: Sequence[Camera], folder: Path) -> None:
+    """Write `poses.yaml`, with which `hearing-hands scene register --images` reads a folder."""
+    first = cameras[0]
+    lens = {key: float(getattr(first, key)) for key in ("fx", "fy", "cx", "cy")}
+    images = [
+        {"file": c.name, "position_m": c.position.tolist(), "rotation_wxyz": c.rotation_wxyz.tolist()} for c in cameras
+    ]
+    document = {"camera": {"width": first.width, "height": first.height, **lens}, "images": images}
+    (folder / "poses.yaml").write_text(yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=120))
+
+
+def register(scene: SceneBundle, folder: Path, report: Report) -> RegistrationReport:
     """Find the room in the robot's frame from its images and the poses that it believes."""
     done = 0
 
     def advance() -> None:
         nonlocal done
         done += 1
-        report("locating the robot's images", done, len(cameras))
+        report("locating the robot's images", done, len(observations))
 
-    observations = [
-        CameraObservation(camera.name, image, camera, Sim3(1.0, camera.rotation_wxyz, camera.position))
-        for camera, image in zip(cameras, images, strict=True)
-    ]
-    report("locating the robot's images", 0, len(cameras))
-    return register_from_images(scene, observations, advance=advance)
+    observations, left_out = read_image_folder(folder)
+    report("locating the robot's images", 0, len(observations))
+    return register_from_images(scene, observations, left_out=left_out, advance=advance)
 
 
 def compare(found: Sim3, scene: SceneBundle) -> Truth:
@@ -180,11 +190,13 @@ def compare(found: Sim3, scene: SceneBundle) -> Truth:
 
 def draw(example: Example, out: str | Path) -> list[Path]:
     """Write `views.png` (a photo; the robot's image beside the view from the registered pose) and `top_view.png`."""
-    out = Path(out)
-    return [_draw_views(example, out / "views.png"), _draw_top(example, out / "top_view.png")]
+    views, top = Path(out) / "views.png", Path(out) / "top_view.png"
+    _draw_views(example, views)
+    draw_top_view(top, example.bundle.splats, example.report, room.ROBOT_FRAME)
+    return [views, top]
 
 
-def _draw_views(example: Example, path: Path) -> Path:
+def _draw_views(example: Example, path: Path) -> None:
     from matplotlib.figure import Figure
 
     right = [i for i, camera in enumerate(example.robot) if camera.name not in example.wrong]
@@ -205,33 +217,3 @@ def _draw_views(example: Example, path: Path) -> Path:
         axes.set_title(title, fontsize=11)
         axes.set_axis_off()
     figure.savefig(path, dpi=90)
-    return path
-
-
-def _draw_top(example: Example, path: Path) -> Path:
-    from matplotlib.figure import Figure
-
-    found = example.report.parent_from_splat
-    rng = np.random.default_rng(0)
-    some = rng.permutation(len(example.bundle.splats))[:60_000]
-    points = found.apply(example.bundle.splats.means[some])
-    order = np.argsort(points[:, 2])
-    figure = Figure(figsize=(8.5, 7), layout="constrained")
-    axes: Any = figure.subplots()
-    axes.scatter(points[order, 0], points[order, 1], s=1.5, c=example.bundle.splats.rgb[some][order], linewidths=0)
-    photos = found.apply([camera.position for camera in example.photos])
-    axes.plot(photos[:, 0], photos[:, 1], ".", color="0.55", label="photos of the scene")
-    good = {residual.name: residual.is_inlier for residual in example.report.observations}
-    for agrees, colour, label in (
-        (True, "tab:green", "robot's camera, agrees"),
-        (False, "tab:red", "robot's camera, left out"),
-    ):
-        cameras = [camera for camera in example.robot if good.get(camera.name, False) == agrees]
-        if cameras:
-            places, directions = (np.array([getattr(c, name) for c in cameras]) for name in ("position", "forward"))
-            axes.quiver(*places[:, :2].T, *directions[:, :2].T, color=colour, label=label, scale=18, width=0.004)
-    axes.plot(0, 0, "k+", markersize=12, label=f"{room.ROBOT_FRAME}")
-    axes.set(aspect="equal", xlabel=f"x in {room.ROBOT_FRAME} (m)", ylabel="y (m)")
-    axes.legend(loc="best", fontsize=9)
-    figure.savefig(path, dpi=90)
-    return path

@@ -75,7 +75,7 @@ def test_a_command_line_keeps_the_types_of_parameters():
     assert [yaml_of(v) for v in (True, 2.0, 3, "12", "it's", ["/a", "b"])] == [
         "true", "2.0", "3", "'12'", "'it''s'", "['/a', 'b']",
     ]  # fmt: skip
-    command = predict_graph(Options(namespace="left", device="cpu"), share_directory())[1].arguments()
+    command = predict_graph(Options(namespace="left", device="cpu"), share_directory())[2].arguments()
     assert command[:7] == ["--ros-args", "--log-level", "info", "-r", "__node:=sound_generator", "-r", "__ns:=/left"]
     assert command[-6:] == ["-p", "use_sim_time:=false", "-p", "autostart:=true", "-p", "device:='cpu'"]
 

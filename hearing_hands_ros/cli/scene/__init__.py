@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import sys
 from types import ModuleType
+from typing import Any
 
 COMMANDS = {
     "info": "say what is in a scene bundle or a splat file",
@@ -21,14 +21,21 @@ COMMANDS = {
 """Name of each subcommand and what it does; each is a module here with `add_arguments(parser)` and `run(args)`."""
 
 
+class _LateParser(argparse.ArgumentParser):
+    """Asks its module for options once it was chosen: what the others import is slow."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Add the options, then parse."""
+        name = self.prog.rsplit(" ", 1)[1]
+        _module(name).add_arguments(self)
+        return super().parse_known_args(args, namespace)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the subcommands, with the options of the one that was typed."""
-    commands = parser.add_subparsers(dest="scene_command", metavar="command", required=True)
-    words = sys.argv[1:]
+    """Add the subcommands."""
+    commands = parser.add_subparsers(dest="scene_command", metavar="command", required=True, parser_class=_LateParser)
     for name, purpose in COMMANDS.items():
-        subparser = commands.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
-        if name in words:
-            _module(name).add_arguments(subparser)
+        commands.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
 
 
 def run(args: argparse.Namespace) -> int:

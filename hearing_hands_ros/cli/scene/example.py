@@ -33,7 +33,8 @@ def run(args: argparse.Namespace) -> int:
     console.print(text.split("\n\n", 1)[1].strip(), markup=False)
     for path in (*pictures, out / "example.txt"):
         console.print(f"written: [bold]{path}[/]")
-    console.print(f"bundle: [bold]{out / 'scene'}[/]. Look into it: hearing-hands scene info {out / 'scene'}")
+    console.print(f"bundle: [bold]{out / 'scene'}[/]. Register it yourself:")
+    console.print(f"  hearing-hands scene register {out / 'scene'} --images {out / 'robot'}", soft_wrap=True)
     return 0
 
 

@@ -94,9 +94,8 @@ class Localizer:
         bundle: With `sfm`.
 
     Raises:
-        ValueError: It has no model, or the model is damaged.
+        ValueError: It has no model, the model is damaged, or pycolmap is not installed.
         FileNotFoundError: The model has no descriptors.
-        ModuleNotFoundError: pycolmap is not installed; says how to.
     """
 
     def __init__(self, bundle: SceneBundle) -> None:
@@ -105,7 +104,13 @@ class Localizer:
                 f"Localizer({bundle.name!r}): wanted a bundle with 'sfm', the COLMAP model of its photos, got none; "
                 "build or import the scene with its photos, or register it from point pairs or a cloud"
             )
-        self._colmap = pycolmap()
+        try:
+            self._colmap = pycolmap()
+        except ModuleNotFoundError as error:
+            raise ValueError(
+                "Localizer: wanted the package pycolmap to find images in the scene, got none: "
+                'pip install "hearing_hands_ros[scene]"'
+            ) from error
         self._points, self._owner, self._descriptors = _read_features(self._colmap, bundle.sfm.folder)
         self._points = bundle.sfm.splat_from_sfm.apply(self._points)
         options = self._colmap.FeatureExtractionOptions()

@@ -1,5 +1,6 @@
 """The robot's camera in the synthetic room: real features, rendered images, a known answer."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -108,6 +109,12 @@ def test_a_model_without_features_or_damaged_is_refused(world, tmp_path):
     (tmp_path / "descriptors.npz").write_bytes(b"PK\x03\x04 not a zip")
     with pytest.raises(ValueError, match="damaged"):
         Localizer(replace(world.bundle, sfm=Sfm(tmp_path, Sim3.identity())))
+
+
+def test_without_pycolmap_it_says_what_to_install(world, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pycolmap", None)
+    with pytest.raises(ValueError, match=r"wanted the package pycolmap .*: pip install \"hearing_hands_ros\[scene\]\""):
+        Localizer(world.bundle)
 
 
 def test_the_lens_is_taken_into_account(world):
