@@ -23,6 +23,7 @@ from hearing_hands_ros.demo import room
 from hearing_hands_ros.scene.registration.icp import register_from_cloud
 from hearing_hands_ros.scene.registration.images import register_from_images
 from hearing_hands_ros.scene.registration.report import Limits
+from hearing_hands_ros.scene.rotations import to_wxyz
 from hearing_hands_ros.scene.sim3 import Sim3
 
 OFF = ((10, 0.1, 1.05), (20, 0.2, 1.1), (30, 0.3, 1.15), (45, 0.4, 1.2), (60, 0.5, 1.25))
@@ -35,7 +36,7 @@ def shaken(observations, mm, deg, seed):
         pose = observation.parent_from_camera
         turn = Rotation.from_rotvec(np.deg2rad(rng.normal(0, deg, 3))) * pose.rotation
         place = pose.translation + rng.normal(0, mm * 1e-3, 3)
-        yield replace(observation, parent_from_camera=Sim3(1.0, turn.as_quat(scalar_first=True), place))
+        yield replace(observation, parent_from_camera=Sim3(1.0, to_wxyz(turn), place))
 
 
 def from_images(rounds: int) -> None:

@@ -18,6 +18,7 @@ from hearing_hands_ros.demo.room_shapes import Ball, Box, Cylinder, Shape
 from hearing_hands_ros.demo.room_textures import colour
 from hearing_hands_ros.scene.bundle import Registration, SceneBundle
 from hearing_hands_ros.scene.camera import Camera
+from hearing_hands_ros.scene.rotations import to_wxyz
 from hearing_hands_ros.scene.sim3 import Sim3
 from hearing_hands_ros.scene.splats import SplatScene
 
@@ -28,11 +29,11 @@ ROBOT_FRAME, SCENE_FRAME = "base_link", "room_scene"
 METRES_PER_UNIT = 0.37
 SPLAT_FROM_ROOM: Final = Sim3(
     1.0 / METRES_PER_UNIT,
-    Rotation.from_euler("zyx", [52.0, -14.0, 23.0], degrees=True).as_quat(scalar_first=True),
+    to_wxyz(Rotation.from_euler("zyx", [52.0, -14.0, 23.0], degrees=True)),
     np.array([1.3, -0.8, 2.1]),
 )
 ROBOT_FROM_ROOM: Final = Sim3(
-    1.0, Rotation.from_euler("z", 118.0, degrees=True).as_quat(scalar_first=True), np.array([0.83, 0.41, -0.35])
+    1.0, to_wxyz(Rotation.from_euler("z", 118.0, degrees=True)), np.array([0.83, 0.41, -0.35])
 )
 ROBOT_FROM_SPLAT: Final = ROBOT_FROM_ROOM @ SPLAT_FROM_ROOM.inverse()
 
@@ -195,7 +196,7 @@ def _splats_of(which: int, spread: float, rng: np.random.Generator) -> tuple[Spl
     light = (0.62 + 0.38 * np.maximum(normals @ LIGHT, 0.0)) * (0.65 + 0.35 * free)
     rgb = colour(shape.texture, uv, points, shape.tile_m, which) * light[:, None]
     flat = np.array([0.6 * spacing, 0.6 * spacing, 0.001]) / METRES_PER_UNIT
-    quats = (SPLAT_FROM_ROOM.rotation * _facing(normals)).as_quat(scalar_first=True)
+    quats = to_wxyz(SPLAT_FROM_ROOM.rotation * _facing(normals))
     splats = SplatScene.from_rgb(
         means=SPLAT_FROM_ROOM.apply(points).astype(np.float32),
         scales=np.broadcast_to(flat, points.shape).astype(np.float32),

@@ -22,6 +22,7 @@ from hearing_hands_ros.scene.registration.image_folder import read_image_folder
 from hearing_hands_ros.scene.registration.images import register_from_images
 from hearing_hands_ros.scene.registration.picture import draw_top_view
 from hearing_hands_ros.scene.registration.report import RegistrationReport
+from hearing_hands_ros.scene.rotations import to_wxyz
 from hearing_hands_ros.scene.sim3 import Sim3, umeyama
 
 Array = NDArray[np.float64]
@@ -145,7 +146,7 @@ def falsified(cameras: Sequence[Camera]) -> tuple[tuple[Camera, ...], tuple[str,
     believed[late] = replace(cameras[late], position=before.position, rotation_wxyz=before.rotation_wxyz)
     turn = Rotation.from_rotvec([0.0, 0.0, 0.2]) * cameras[slipped].rotation
     moved = cameras[slipped].position + [0.12, -0.08, 0.05]
-    believed[slipped] = replace(cameras[slipped], position=moved, rotation_wxyz=turn.as_quat(scalar_first=True))
+    believed[slipped] = replace(cameras[slipped], position=moved, rotation_wxyz=to_wxyz(turn))
     return tuple(believed), (cameras[late].name, cameras[slipped].name)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
+from hearing_hands_ros.scene.rotations import from_wxyz, to_wxyz
 from hearing_hands_ros.scene.sim3 import Sim3
 
 Array = NDArray[np.float64]
@@ -84,13 +85,13 @@ class Camera:
         right /= np.linalg.norm(right)
         axes = np.stack([right, np.cross(forward, right), forward], axis=1)
         focal = 0.5 * size / float(np.tan(np.deg2rad(field_of_view_deg) / 2))
-        quaternion = Rotation.from_matrix(axes).as_quat(scalar_first=True)
+        quaternion = to_wxyz(Rotation.from_matrix(axes))
         return cls(name, size, size, focal, focal, size / 2, size / 2, quaternion, eye)
 
     @property
     def rotation(self) -> Rotation:
         """Camera axes to world axes."""
-        return Rotation.from_quat(self.rotation_wxyz, scalar_first=True)
+        return from_wxyz(self.rotation_wxyz)
 
     @property
     def forward(self) -> Array:
@@ -112,7 +113,7 @@ class Camera:
 
     def moved(self, target_from_world: Sim3) -> Camera:
         """The same camera in another world: moved, turned, and its distances scaled."""
-        rotation = (target_from_world.rotation * self.rotation).as_quat(scalar_first=True)
+        rotation = to_wxyz(target_from_world.rotation * self.rotation)
         return replace(self, rotation_wxyz=rotation, position=target_from_world.apply(self.position))
 
     def resized(self, width: int, height: int) -> Camera:

@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import Rotation
 
+from hearing_hands_ros.scene.rotations import from_wxyz, to_wxyz
+
 Array = NDArray[np.float64]
 
 LEAST_SPREAD = 1e-3  # second axis of the points over their first; thinner sets are lines, and lines fix no rotation
@@ -65,12 +67,12 @@ class Sim3:
         off = float(np.abs(rotation @ rotation.T - np.eye(3)).max())
         if off > 1e-3:
             raise ValueError(f"Sim3: wanted a rotation times one scale, got a matrix that shears by {off:.3g}")
-        return cls(scale, Rotation.from_matrix(rotation).as_quat(scalar_first=True), m[:3, 3])
+        return cls(scale, to_wxyz(Rotation.from_matrix(rotation)), m[:3, 3])
 
     @property
     def rotation(self) -> Rotation:
         """R as a scipy rotation."""
-        return Rotation.from_quat(self.rotation_wxyz, scalar_first=True)
+        return from_wxyz(self.rotation_wxyz)
 
     @property
     def matrix(self) -> Array:
@@ -88,11 +90,11 @@ class Sim3:
     def inverse(self) -> Sim3:
         """From the target back to the source."""
         back = self.rotation.inv()
-        return Sim3(1.0 / self.scale, back.as_quat(scalar_first=True), -back.apply(self.translation) / self.scale)
+        return Sim3(1.0 / self.scale, to_wxyz(back), -back.apply(self.translation) / self.scale)
 
     def __matmul__(self, other: Sim3) -> Sim3:
         """`(a @ b).apply(p) == a.apply(b.apply(p))`."""
-        rotation = (self.rotation * other.rotation).as_quat(scalar_first=True)
+        rotation = to_wxyz(self.rotation * other.rotation)
         return Sim3(self.scale * other.scale, rotation, self.apply(other.translation))
 
 
@@ -132,5 +134,5 @@ def umeyama(source: ArrayLike, target: ArrayLike, weights: ArrayLike | None = No
     sign = np.array([1.0, 1.0, np.sign(np.linalg.det(u) * np.linalg.det(vt))])
     rotation = (u * sign) @ vt
     scale = float(singular @ sign / (w @ (x**2).sum(axis=1))) if with_scale else 1.0
-    quaternion = Rotation.from_matrix(rotation).as_quat(scalar_first=True)
+    quaternion = to_wxyz(Rotation.from_matrix(rotation))
     return Sim3(scale, quaternion, y_mean - scale * rotation @ x_mean)

@@ -9,10 +9,11 @@ import yaml
 from scipy.spatial.transform import Rotation
 
 from hearing_hands_ros.scene.bundle import SceneBundle
+from hearing_hands_ros.scene.rotations import to_wxyz
 from hearing_hands_ros.scene.sim3 import Sim3
 from hearing_hands_ros.scene.splats import SplatScene
 
-TRUE = Sim3(0.4, Rotation.from_euler("z", 30, degrees=True).as_quat(scalar_first=True), [1.0, 2.0, 0.5])
+TRUE = Sim3(0.4, to_wxyz(Rotation.from_euler("z", 30, degrees=True)), [1.0, 2.0, 0.5])
 
 
 @pytest.fixture

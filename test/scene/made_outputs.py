@@ -15,6 +15,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from hearing_hands_ros.scene.camera import Camera
+from hearing_hands_ros.scene.rotations import to_wxyz
 from hearing_hands_ros.scene.splats import SplatScene, write_splats
 
 WIDTH, HEIGHT, FX, FY = 640, 480, 520.0, 530.0
@@ -116,7 +117,7 @@ def write_model(folder: Path, cameras: list[Camera], text: bool = False, model: 
     poses = []
     for camera in cameras:
         turn = camera.rotation.inv()
-        poses.append((*turn.as_quat(scalar_first=True), *-turn.apply(camera.position)))
+        poses.append((*to_wxyz(turn), *-turn.apply(camera.position)))
     if text:
         words = " ".join(map(str, parameters))
         (folder / "cameras.txt").write_text(f"# Camera list\n1 {model} {WIDTH} {HEIGHT} {words}\n")

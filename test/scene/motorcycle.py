@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from hearing_hands_ros.scene.camera import Camera
+from hearing_hands_ros.scene.rotations import to_wxyz
 from hearing_hands_ros.scene.splats import SplatScene
 
 Array = NDArray[np.float64]
@@ -104,4 +105,4 @@ def _discs(points: Array, normals: Array) -> tuple[Array, Array]:
     x[level] = np.cross(normals[level], [0.0, 1.0, 0.0])
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     axes = np.stack([x, np.cross(normals, x), normals], axis=2)
-    return Rotation.from_matrix(axes).as_quat(scalar_first=True), 1.0 / np.clip(np.abs(cosine), FLATTEST, 1.0)
+    return to_wxyz(Rotation.from_matrix(axes)), 1.0 / np.clip(np.abs(cosine), FLATTEST, 1.0)

@@ -8,6 +8,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
 
 from hearing_hands_ros.scene.camera import Camera, stack
+from hearing_hands_ros.scene.rotations import to_wxyz
 from hearing_hands_ros.scene.sim3 import Sim3
 
 places = arrays(np.float64, 3, elements=st.floats(-3.0, 3.0))
@@ -44,7 +45,7 @@ def test_straight_down_is_possible():
 @given(places, st.floats(0.1, 10.0))
 def test_a_camera_that_moves_with_its_world_sees_the_same(shift, scale):
     camera = Camera.look_at("a", (1, 2, 1), (0, 0, 0), (0, 0, 1), 224, 60.0)
-    move = Sim3(scale, Rotation.from_rotvec(shift).as_quat(scalar_first=True), shift)
+    move = Sim3(scale, to_wxyz(Rotation.from_rotvec(shift)), shift)
     point = np.array([0.2, -0.1, 0.3])
     np.testing.assert_allclose(pixel(camera.moved(move), move.apply(point)), pixel(camera, point), atol=1e-5)
 

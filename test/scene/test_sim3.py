@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
 
+from hearing_hands_ros.scene.rotations import to_wxyz
 from hearing_hands_ros.scene.sim3 import Sim3, umeyama
 
 numbers = st.floats(-5.0, 5.0)
@@ -17,7 +18,7 @@ vectors = arrays(np.float64, 3, elements=numbers)
 def similarities(draw):
     return Sim3(
         float(np.exp(draw(st.floats(-3.0, 3.0)))),
-        Rotation.from_rotvec(draw(vectors)).as_quat(scalar_first=True),
+        to_wxyz(Rotation.from_rotvec(draw(vectors))),
         draw(vectors),
     )
 
@@ -52,7 +53,7 @@ def test_umeyama_finds_what_moved_the_points(true, count, seed):
 
 def test_points_of_one_plane_are_enough_and_are_not_mirrored():
     points = np.random.default_rng(0).normal(size=(8, 3)) * [1.0, 1.0, 0.0]
-    true = Sim3(2.0, Rotation.from_euler("xyz", [0.3, -1.0, 2.0]).as_quat(scalar_first=True), [1.0, 2.0, 3.0])
+    true = Sim3(2.0, to_wxyz(Rotation.from_euler("xyz", [0.3, -1.0, 2.0])), [1.0, 2.0, 3.0])
     np.testing.assert_allclose(umeyama(points, true.apply(points)).matrix, true.matrix, atol=1e-9)
 
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from hearing_hands_ros.scene.bundle import Registration, Sfm
 from hearing_hands_ros.scene.camera import Camera
 from hearing_hands_ros.scene.document import shown
 from hearing_hands_ros.scene.importers.found import LARGEST_IMAGE, LARGEST_NUMBER, Found, look_for, the_only
+from hearing_hands_ros.scene.rotations import from_wxyz, to_wxyz
 from hearing_hands_ros.scene.sim3 import Sim3, umeyama
 
 LARGEST_FILE = 4 << 30
@@ -85,10 +85,10 @@ class _Intrinsics:
         length = float(np.linalg.norm(wxyz))
         if not 0.5 < length < 2.0:
             raise ValueError(f"image {shown(name)}: wanted a rotation, got a quaternion of length {length:.3g}")
-        world_from_camera = Rotation.from_quat(np.asarray(wxyz) / length, scalar_first=True).inv()
+        world_from_camera = from_wxyz(np.asarray(wxyz) / length).inv()
         fx, *rest = self.parameters
         fy, cx, cy = (fx, *rest[:2]) if self.lens.one_focal else rest[:3]
-        turn = world_from_camera.as_quat(scalar_first=True)
+        turn = to_wxyz(world_from_camera)
         return Camera(name, self.width, self.height, fx, fy, cx, cy, turn, -world_from_camera.apply(translation))
 
 

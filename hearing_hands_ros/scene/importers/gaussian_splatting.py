@@ -15,6 +15,7 @@ from hearing_hands_ros.scene.camera import Camera
 from hearing_hands_ros.scene.document import shown
 from hearing_hands_ros.scene.importers.colmap import database_of, models_in, sfm_of
 from hearing_hands_ros.scene.importers.found import Found, mapping, matrix, number, pixels, read_json
+from hearing_hands_ros.scene.rotations import to_wxyz
 from hearing_hands_ros.scene.sim3 import Sim3
 
 
@@ -81,5 +82,5 @@ def _camera(where: str, entry: Any) -> Camera:
     position = matrix(f"{where}.position", fields.get("position"), (3,))
     if not np.allclose(rotation @ rotation.T, np.eye(3), atol=1e-3) or np.linalg.det(rotation) < 0:
         raise ValueError(f"{where}.rotation: wanted a rotation matrix, got {shown(fields['rotation'])}")
-    turn = Rotation.from_matrix(rotation).as_quat(scalar_first=True)
+    turn = to_wxyz(Rotation.from_matrix(rotation))
     return Camera(name[:200], width, height, fx, fy, width / 2, height / 2, turn, position)

@@ -28,6 +28,7 @@ from hearing_hands_ros.scene.importers.found import (
     read_json,
     the_only,
 )
+from hearing_hands_ros.scene.rotations import to_wxyz
 from hearing_hands_ros.scene.sim3 import Sim3
 
 SPLATS = ("splat.ply", "splat.spz", "splats.ply", "point_cloud.ply")
@@ -139,7 +140,7 @@ def _camera(where: str, frame: dict[str, Any]) -> Camera:
     similarity = Sim3.from_matrix(pose)
     if abs(similarity.scale - 1.0) > 1e-2:
         raise ValueError(f"{where}.transform_matrix: wanted a pose, got one that scales by {similarity.scale:.4g}")
-    turn = (similarity.rotation * OPENCV_FROM_OPENGL).as_quat(scalar_first=True)
+    turn = to_wxyz(similarity.rotation * OPENCV_FROM_OPENGL)
     return Camera(name[:200], width, height, fx, fy, cx, cy, turn, similarity.translation)
 
 

@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from hearing_hands_ros.scene.registration.report import Limits, RegistrationRefusedError, RegistrationReport, Residual
+from hearing_hands_ros.scene.rotations import from_wxyz, to_wxyz
 from hearing_hands_ros.scene.sim3 import Sim3
 from hearing_hands_ros.scene.splats import SplatScene
 
@@ -52,7 +53,7 @@ class _Surface:
             )
         if len(chosen) > MOST_GAUSSIANS:
             chosen = np.random.default_rng(0).choice(chosen, MOST_GAUSSIANS, replace=False)
-        axes = Rotation.from_quat(splats.quats_wxyz[chosen], scalar_first=True).as_matrix()
+        axes = from_wxyz(splats.quats_wxyz[chosen]).as_matrix()
         normals = axes[np.arange(len(chosen)), :, np.argmin(splats.scales[chosen], axis=1)]
         points = splats.means[chosen].astype(np.float64)
         return cls(points, normals, cKDTree(points))
@@ -154,7 +155,7 @@ def _stepped(guess: Sim3, step: Array, centre: Array) -> Sim3:
     """A guess after a small change of scale, turn and shift about a centre."""
     turn = Rotation.from_rotvec(step[1:4])
     growth = float(np.exp(step[0]))
-    change = Sim3(growth, turn.as_quat(scalar_first=True), centre + step[4:] - growth * turn.apply(centre))
+    change = Sim3(growth, to_wxyz(turn), centre + step[4:] - growth * turn.apply(centre))
     return change @ guess
 
 
@@ -206,7 +207,7 @@ def _starts(surface: _Surface, cloud: Array, up: Array) -> Iterator[Sim3]:
                     for dy in SHIFTS_M:
                         yield Sim3(
                             float(scale),
-                            rotation.as_quat(scalar_first=True),
+                            to_wxyz(rotation),
                             np.array([shift[0] + dx, shift[1] + dy, z]),
                         )
 

@@ -12,6 +12,7 @@ from scipy.optimize import least_squares
 from scipy.spatial.transform import Rotation
 
 from hearing_hands_ros.scene.registration.report import Limits, RegistrationRefusedError
+from hearing_hands_ros.scene.rotations import from_wxyz, to_wxyz
 from hearing_hands_ros.scene.sim3 import Sim3
 
 Array = NDArray[np.float64]
@@ -42,7 +43,7 @@ class Poses:
     def of(cls, poses: list[Sim3]) -> Poses:
         """From rigid transforms `world_from_camera`."""
         quaternions = np.stack([pose.rotation_wxyz for pose in poses])
-        return cls(Rotation.from_quat(quaternions, scalar_first=True), np.stack([p.translation for p in poses]))
+        return cls(from_wxyz(quaternions), np.stack([p.translation for p in poses]))
 
 
 def pose_residuals(parent_from_splat: Sim3, splat: Poses, parent: Poses) -> tuple[Array, Array]:
@@ -119,7 +120,7 @@ def _from_two(splat: Poses, parent: Poses, first: int, second: int, limits: Limi
         return None
     scale = baseline_m / baseline
     translation = np.mean(there - scale * rotation.apply(here), axis=0)
-    return Sim3(scale, rotation.as_quat(scalar_first=True), translation)
+    return Sim3(scale, to_wxyz(rotation), translation)
 
 
 def _cost(guess: Sim3, splat: Poses, parent: Poses, limits: Limits) -> float:
@@ -144,7 +145,7 @@ def updated(guess: Sim3, parameters: Array) -> Sim3:
     rotation = Rotation.from_rotvec(parameters[1:4]) * guess.rotation
     return Sim3(
         guess.scale * float(np.exp(parameters[0])),
-        rotation.as_quat(scalar_first=True),
+        to_wxyz(rotation),
         guess.translation + parameters[4:7],
     )
 

@@ -22,6 +22,7 @@ from scipy.spatial.transform import Rotation
 from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.scene.importers.colmap import read_model
 from hearing_hands_ros.scene.importers.importing import ImportOptions, import_scene, recognise
+from hearing_hands_ros.scene.rotations import to_wxyz
 from hearing_hands_ros.scene.sim3 import Sim3
 from hearing_hands_ros.scene.splats import write_splats
 
@@ -173,7 +174,7 @@ def test_models_that_colmap_itself_writes(tmp_path: Path) -> None:
 
 
 def test_aligned_model_registers_in_metres_with_residuals(colmap: Path) -> None:
-    truth = Sim3(0.43, Rotation.from_euler("xyz", [100, 20, -40], degrees=True).as_quat(scalar_first=True), [1, 2, 3])
+    truth = Sim3(0.43, to_wxyz(Rotation.from_euler("xyz", [100, 20, -40], degrees=True)), [1, 2, 3])
     rng = np.random.default_rng(0)
     metric = [camera.moved(truth) for camera in photos()]
     metric = [replace(camera, position=camera.position + rng.normal(0.0, 0.002, 3)) for camera in metric]

@@ -13,10 +13,11 @@ from hearing_hands_ros.scene.bundle import SceneBundle, Sfm
 from hearing_hands_ros.scene.reconstruct.colmap import pycolmap
 from hearing_hands_ros.scene.registration.images import CameraObservation
 from hearing_hands_ros.scene.render import SplatRenderer
+from hearing_hands_ros.scene.rotations import to_wxyz
 from hearing_hands_ros.scene.sim3 import Sim3
 
 SIZE = (400, 300)
-SPLAT_FROM_SFM = Sim3(2.0, Rotation.from_euler("y", 40, degrees=True).as_quat(scalar_first=True), [0.1, 0.2, 0.3])
+SPLAT_FROM_SFM = Sim3(2.0, to_wxyz(Rotation.from_euler("y", 40, degrees=True)), [0.1, 0.2, 0.3])
 
 
 class RoomWorld:
@@ -40,7 +41,7 @@ class RoomWorld:
             if index < wrong:
                 rotation = Rotation.from_rotvec(rng.normal(0.0, 0.2, 3)) * rotation
                 place = place + rng.normal(0.0, 0.2, 3)
-            pose = Sim3(1.0, rotation.as_quat(scalar_first=True), place)
+            pose = Sim3(1.0, to_wxyz(rotation), place)
             taken.append(CameraObservation(camera.name, image, camera, pose))
         return taken
 

@@ -8,6 +8,7 @@ from scipy.spatial.transform import Rotation
 from hearing_hands_ros.demo import room
 from hearing_hands_ros.scene.registration.icp import register_from_cloud, thinned
 from hearing_hands_ros.scene.registration.report import RegistrationRefusedError
+from hearing_hands_ros.scene.rotations import to_wxyz
 from hearing_hands_ros.scene.sim3 import Sim3
 
 
@@ -44,7 +45,7 @@ def guess(cloud, deg, shift_m, growth, seed=0):
     axis, way = (v / np.linalg.norm(v) for v in rng.normal(size=(2, 3)))
     turn = Rotation.from_rotvec(np.deg2rad(deg) * axis)
     middle = cloud.mean(axis=0)
-    off = Sim3(growth, turn.as_quat(scalar_first=True), middle + shift_m * way - growth * turn.apply(middle))
+    off = Sim3(growth, to_wxyz(turn), middle + shift_m * way - growth * turn.apply(middle))
     return off @ room.ROBOT_FROM_SPLAT
 
 

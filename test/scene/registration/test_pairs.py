@@ -8,9 +8,10 @@ from scipy.spatial.transform import Rotation
 
 from hearing_hands_ros.scene.registration.pairs import PointPair, read_pairs, register_from_pairs
 from hearing_hands_ros.scene.registration.report import Limits, RegistrationRefusedError
+from hearing_hands_ros.scene.rotations import to_wxyz
 from hearing_hands_ros.scene.sim3 import Sim3
 
-TRUE = Sim3(0.37, Rotation.from_euler("z", 118, degrees=True).as_quat(scalar_first=True), [0.8, 0.4, -0.3])
+TRUE = Sim3(0.37, to_wxyz(Rotation.from_euler("z", 118, degrees=True)), [0.8, 0.4, -0.3])
 
 
 def pairs(count=8, noise_mm=0.0, true=TRUE, seed=0):
@@ -23,7 +24,7 @@ def pairs(count=8, noise_mm=0.0, true=TRUE, seed=0):
 @settings(max_examples=30, deadline=None)
 @given(st.floats(0.05, 20.0), st.floats(-180.0, 180.0), st.integers(3, 12), st.integers(0, 1000))
 def test_exact_pairs_give_the_exact_answer(scale, yaw, count, seed):
-    true = Sim3(scale, Rotation.from_euler("z", yaw, degrees=True).as_quat(scalar_first=True), [1.0, -2.0, 0.5])
+    true = Sim3(scale, to_wxyz(Rotation.from_euler("z", yaw, degrees=True)), [1.0, -2.0, 0.5])
     report = register_from_pairs(pairs(count, true=true, seed=seed))
     assert report.parent_from_splat.scale == pytest.approx(scale, rel=1e-6)
     np.testing.assert_allclose(report.parent_from_splat.translation, true.translation, atol=1e-6)
@@ -81,7 +82,7 @@ def test_points_on_a_line_and_too_few_points_are_refused():
 
 
 def test_a_scene_that_would_hang_upside_down_is_refused():
-    over = Sim3(0.5, Rotation.from_euler("x", 170, degrees=True).as_quat(scalar_first=True), np.zeros(3))
+    over = Sim3(0.5, to_wxyz(Rotation.from_euler("x", 170, degrees=True)), np.zeros(3))
     with pytest.raises(RegistrationRefusedError, match="got 170 deg: the scene would hang upside down"):
         register_from_pairs(pairs(true=over))
     assert register_from_pairs(pairs(true=over), up=over.rotation.inv().apply([0, 0, 1])).residual_mm < 1.0

@@ -6,9 +6,10 @@ from scipy.spatial.transform import Rotation
 
 from hearing_hands_ros.scene.registration.poses import Poses, fit_poses, pose_residuals
 from hearing_hands_ros.scene.registration.report import Limits, RegistrationRefusedError
+from hearing_hands_ros.scene.rotations import to_wxyz
 from hearing_hands_ros.scene.sim3 import Sim3
 
-TRUE = Sim3(0.37, Rotation.from_euler("zyx", [52, -14, 23], degrees=True).as_quat(scalar_first=True), [1.3, -0.8, 2.1])
+TRUE = Sim3(0.37, to_wxyz(Rotation.from_euler("zyx", [52, -14, 23], degrees=True)), [1.3, -0.8, 2.1])
 
 
 def views(count, wrong, seed, mm=1.0, deg=0.05, line=False):
