@@ -159,6 +159,8 @@ class SoundComparator(ManagedNode):
             return "no hands from the tracker"
         if self._is_stale(comparator.followed_until_ns):
             return "the tracker follows no hand"
+        if not self.count_publishers("predicted"):
+            return "no predictions: no generator is there"
         if self._unpredicted:
             return f"no predictions from the generator for the last {self._unpredicted} touches"
         return ""

@@ -14,8 +14,8 @@ from rclpy.qos import qos_profile_sensor_data
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from hearing_hands_ros.ros.camera_messages import image_of, lens_of, stamp_ns_of
-from hearing_hands_ros.ros.image_choice import ImageChoice
+from hearing_hands_ros.ros.camera_messages import NO_STAMP, image_of, lens_of, stamp_name, stamp_ns_of
+from hearing_hands_ros.ros.image_choice import NONE_STILL, ImageChoice
 from hearing_hands_ros.ros.tf2 import Buffer, ExtrapolationException, TransformException, TransformListener
 from hearing_hands_ros.scene.registration.images import CameraObservation
 from hearing_hands_ros.scene.sim3 import Sim3
@@ -56,6 +56,8 @@ def collect_images(
             collector.work()
         if collector.info is None:
             collector.left_out[info_topic] = f"no CameraInfo within {timeout_s:g} s"
+        elif not collector.taken and not collector.left_out:
+            collector.left_out[topic] = NONE_STILL
         return collector.taken, collector.left_out
     finally:
         node.destroy_node()
@@ -94,8 +96,11 @@ class _Collector:
         """Take the images whose TF has come."""
         while self._waiting and self.info is not None and not self._choice.is_full:
             came_s, message = self._waiting[0]
-            stamp_ns = stamp_ns_of(message)
-            name = f"{stamp_ns // 10**9}.{stamp_ns % 10**9:09d}"
+            stamp_ns, name = stamp_ns_of(message), stamp_name(message)
+            if stamp_ns <= 0:
+                self._waiting.popleft()
+                self.left_out[name] = NO_STAMP
+                continue
             try:
                 found = self._buffer.lookup_transform(
                     self._parent_frame, message.header.frame_id, Time(nanoseconds=stamp_ns)

@@ -7,17 +7,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from hearing_hands_ros.scene.registration.localize import Lens
+from hearing_hands_ros.scene.registration.pixels import read_pixels
 
 CHANNELS = {"mono8": 1, "8UC1": 1, "rgb8": 3, "bgr8": 3, "8UC3": 3, "rgba8": 4, "bgra8": 4}
 NANOSECONDS = 1_000_000_000
+NO_STAMP = "no stamp, so nobody knows where it was taken"  # TF takes a time of 0 for the latest
 
 
 def stamp_ns_of(message: Any) -> int:
     """Time of a message with a header, ns."""
     return int(message.header.stamp.sec) * NANOSECONDS + int(message.header.stamp.nanosec)
+
+
+def stamp_name(message: Any) -> str:
+    """What a message with a header is called in a report."""
+    return f"{int(message.header.stamp.sec)}.{int(message.header.stamp.nanosec):09d}"
 
 
 def image_of(message: Any) -> NDArray[np.uint8]:
@@ -31,9 +37,8 @@ def image_of(message: Any) -> NDArray[np.uint8]:
     """
     if hasattr(message, "format"):
         try:
-            with Image.open(io.BytesIO(bytes(message.data))) as picture:
-                return np.asarray(picture.convert("RGB"))
-        except (OSError, UnidentifiedImageError) as error:
+            return read_pixels(io.BytesIO(bytes(message.data)))
+        except ValueError as error:
             raise ValueError(f"CompressedImage: wanted a JPEG or PNG, got {message.format!r}: {error}") from error
     channels = CHANNELS.get(message.encoding)
     if channels is None:

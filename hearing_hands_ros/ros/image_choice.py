@@ -6,11 +6,14 @@ import numpy as np
 
 from hearing_hands_ros.scene.sim3 import Sim3
 
-STILL_S = 0.15  # poses this near in time tell how fast the camera moves
+LONGEST_S = 1.2  # poses farther apart in time do not tell how fast the camera moves; a camera of 1 Hz still is judged
+NONE_STILL = f"wanted a camera that holds still and sends an image every {LONGEST_S:g} s or more often, got none"
 
 
 class ImageChoice:
     """Takes images while the camera stands still, at places some way from those it has.
+
+    How fast it moves shows from the image before. One that has none within 1.2 s is not taken.
 
     Args:
         count: So many images.
@@ -41,12 +44,13 @@ class ImageChoice:
     def wants(self, stamp_ns: int, pose: Sim3) -> bool:
         """Whether an image taken then and there should be taken; call it for every image, in order of time."""
         before, self._last = self._last, (stamp_ns, pose)
-        if before is not None:
-            seconds = (stamp_ns - before[0]) * 1e-9
-            metres, degrees = _apart(pose, before[1])
-            moves = metres > self.fastest_mps * seconds or degrees > self.fastest_deg_per_s * seconds
-            if 0.0 < seconds < STILL_S and moves:
-                return False
+        if before is None:
+            return False
+        seconds = (stamp_ns - before[0]) * 1e-9
+        metres, degrees = _apart(pose, before[1])
+        moves = metres > self.fastest_mps * seconds or degrees > self.fastest_deg_per_s * seconds
+        if moves or not 0.0 < seconds <= LONGEST_S:
+            return False
         for other in self.poses:
             metres, degrees = _apart(pose, other)
             if metres < self.spacing_m and degrees < self.spacing_deg:

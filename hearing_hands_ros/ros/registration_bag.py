@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +14,9 @@ from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader
 
 from hearing_hands_ros.ros.bag_playback import RecordedBag
-from hearing_hands_ros.ros.camera_messages import image_of, lens_of, stamp_ns_of
-from hearing_hands_ros.ros.image_choice import ImageChoice
-from hearing_hands_ros.ros.point_cloud2 import dtype_from_fields
+from hearing_hands_ros.ros.camera_messages import NO_STAMP, image_of, lens_of, stamp_name, stamp_ns_of
+from hearing_hands_ros.ros.cloud_messages import xyz_of
+from hearing_hands_ros.ros.image_choice import NONE_STILL, ImageChoice
 from hearing_hands_ros.ros.tf2_core import TransformTree
 from hearing_hands_ros.ros.tf2_exceptions import TransformException
 from hearing_hands_ros.scene.registration.images import CameraObservation
@@ -83,19 +85,19 @@ class RegistrationBag:
         for connection, message in self._messages(topic, IMAGES):
             if choice.is_full:
                 break
-            stamp_ns = stamp_ns_of(message)
-            name = f"{stamp_ns // 10**9}.{stamp_ns % 10**9:09d}"
+            lens = lens_of(info, rectified="rect" in connection.topic)
             try:
-                pose = self._pose(parent_frame, message.header.frame_id, stamp_ns)
-                if not choice.wants(stamp_ns, pose):
+                pose = self._pose(parent_frame, message)
+                if not choice.wants(stamp_ns_of(message), pose):
                     continue
                 image = image_of(message)
-            except (TransformException, ValueError) as error:
-                left_out[name] = f"no pose in TF: {error}" if isinstance(error, TransformException) else str(error)
+            except ValueError as error:
+                left_out[stamp_name(message)] = str(error)
                 continue
-            lens = lens_of(info, rectified="rect" in connection.topic)
-            taken.append(CameraObservation(name, image, lens, pose))
+            taken.append(CameraObservation(stamp_name(message), image, lens, pose))
             choice.take(pose)
+        if not taken and not left_out:
+            left_out["every image"] = NONE_STILL
         return taken, left_out
 
     def cloud(self, topic: str, parent_frame: str, most: int = 20) -> tuple[NDArray[np.float64], dict[str, str]]:
@@ -104,31 +106,44 @@ class RegistrationBag:
         Raises:
             ValueError: There is no cloud with a pose.
         """
+        connections = self._connections(topic, (POINT_CLOUD,))
+        step = max(1, math.ceil(sum(connection.msgcount for connection in connections) / most))
         clouds = []
         left_out: dict[str, str] = {}
-        messages = [message for _, message in self._messages(topic, (POINT_CLOUD,))]
-        for message in messages[:: max(1, len(messages) // most)]:
-            stamp_ns = stamp_ns_of(message)
+        for connection, _, raw in islice(self._reader.messages(connections), 0, None, step):
+            message: Any = self._reader.deserialize(raw, connection.msgtype)
             try:
-                pose = self._pose(parent_frame, message.header.frame_id, stamp_ns)
-            except TransformException as error:
-                left_out[str(stamp_ns)] = f"no pose in TF: {error}"
-                continue
-            dtype = dtype_from_fields(message.fields, message.point_step)
-            points = np.frombuffer(bytes(message.data), dtype.newbyteorder(">" if message.is_bigendian else "<"))
-            xyz = np.stack([points[axis].astype(np.float64) for axis in "xyz"], axis=1)
-            clouds.append(pose.apply(xyz[np.isfinite(xyz).all(axis=1)]))
+                pose = self._pose(parent_frame, message)
+                clouds.append(pose.apply(xyz_of(message)))
+            except ValueError as error:
+                left_out[stamp_name(message)] = str(error)
         if not clouds:
             why = "; ".join(left_out.values()) or "the recording has no PointCloud2"
             raise ValueError(f"bag '{self._path}': wanted point clouds with poses in '{parent_frame}', got none: {why}")
         return np.concatenate(clouds), left_out
 
-    def _pose(self, parent_frame: str, frame: str, stamp_ns: int) -> Sim3:
-        _, x, y, z, qx, qy, qz, qw = self._tree.lookup(parent_frame, frame, stamp_ns)
+    def _pose(self, parent_frame: str, message: Any) -> Sim3:
+        """Where the frame of a message was at its time.
+
+        Raises:
+            ValueError: Nobody knows.
+        """
+        stamp_ns = stamp_ns_of(message)
+        if stamp_ns <= 0:
+            raise ValueError(NO_STAMP)
+        try:
+            _, x, y, z, qx, qy, qz, qw = self._tree.lookup(parent_frame, message.header.frame_id, stamp_ns)
+        except TransformException as error:
+            raise ValueError(f"no pose in TF: {error}") from error
         return Sim3(1.0, np.array([qw, qx, qy, qz]), np.array([x, y, z]))
 
     def _messages(self, topic: str, types: tuple[str, ...]) -> Iterator[tuple[Connection, Any]]:
-        """Messages of one topic, or of all topics of the types where TF is asked for."""
+        connections = self._connections(topic, types)
+        for connection, _, raw in self._reader.messages(connections):
+            yield connection, self._reader.deserialize(raw, connection.msgtype)
+
+    def _connections(self, topic: str, types: tuple[str, ...]) -> list[Connection]:
+        """Those of one topic, or of all topics of the types where TF is asked for."""
         connections = [c for c in self._reader.connections if c.msgtype in types and topic in ("", c.topic)]
         topics = sorted({connection.topic for connection in connections})
         if not topics or (types != (TF,) and len(topics) > 1):
@@ -136,5 +151,4 @@ class RegistrationBag:
             wanted = f"the {kinds} topic {topic!r}" if topic else f"one topic of {kinds}"
             got = ", ".join(topics) or "none"
             raise ValueError(f"bag '{self._path}': wanted {wanted}, got {got}")
-        for connection, _, raw in self._reader.messages(connections):
-            yield connection, self._reader.deserialize(raw, connection.msgtype)
+        return connections

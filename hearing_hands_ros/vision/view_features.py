@@ -71,12 +71,15 @@ class ViewFeatures:
         return self.moments(self.views.moments(motion))
 
     def moments(self, moments: Sequence[Moment]) -> WindowFeatures:
-        """Features of single moments."""
+        """Features of single moments.
+
+        Raises:
+            ValueError: There are no moments.
+        """
+        if not moments:
+            raise ValueError("ViewFeatures.moments: wanted one or more moments, got none")
         staged = [self.views.stage(moment) for moment in moments]
-        hands = [
-            pose_key(m.keypoints_m if m.valid.all() else np.where(m.valid[:, None, None], m.keypoints_m, np.nan))
-            for m in moments
-        ]
+        hands = [_drawn(moment) for moment in moments]
         bodies = [scene.body for scene in staged]
         scene_features = self.cache.encode(
             [(self._scene, "global", hand) for hand in hands],
@@ -109,3 +112,11 @@ class ViewFeatures:
             usable &= self._baked.steadiness[cell] >= STEADY
         local[usable] = features[usable]
         return usable
+
+
+def _drawn(moment: Moment) -> tuple[bytes, ...]:
+    """What is in the picture beside the scene: the hands, or the body that stands for them."""
+    body = moment.body
+    if body is not None:
+        return *pose_key(body.means, body.quats_wxyz), body.sh.tobytes()
+    return pose_key(np.where(moment.valid[:, None, None], moment.keypoints_m, np.nan))

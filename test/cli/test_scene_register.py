@@ -8,7 +8,8 @@ import pytest
 import yaml
 from scipy.spatial.transform import Rotation
 
-from hearing_hands_ros.scene.bundle import SceneBundle
+from hearing_hands_ros.scene.bundle import Registration, SceneBundle
+from hearing_hands_ros.scene.registration.save import save_registration
 from hearing_hands_ros.scene.rotations import to_wxyz
 from hearing_hands_ros.scene.sim3 import Sim3
 from hearing_hands_ros.scene.splats import SplatScene
@@ -90,9 +91,31 @@ def test_viewpoints_follow_a_new_scale(bundle, tmp_path):
     np.testing.assert_allclose(SceneBundle.load(bundle).viewpoints_m, [[0.5, 0.0, 1.0]], rtol=1e-4)
 
 
+@pytest.mark.parametrize(("frame", "fault"), [("desk_scene", "another frame than frame_id"), ("", "wanted a text")])
+def test_what_could_not_be_loaded_again_is_not_written(bundle, frame, fault):
+    before = {path.name: path.read_bytes() for path in bundle.iterdir()}
+    with pytest.raises(ValueError, match=fault):
+        save_registration(bundle, Registration(frame, TRUE, 1.0, 0.1))
+    assert {path.name: path.read_bytes() for path in bundle.iterdir()} == before
+
+
+def test_a_picture_that_cannot_be_written_costs_no_registration(bundle, tmp_path):
+    (tmp_path / "top.png").mkdir()
+    done = register(bundle, "--pairs", table(tmp_path / "pairs.csv"), "--picture", tmp_path / "top.png")
+    assert done.returncode == 2
+    assert "--picture: wanted a file that can be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert SceneBundle.load(bundle).scale == pytest.approx(0.4, rel=1e-4)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        (["--pairs", "nowhere.csv", "--parent-frame", "desk_scene"], "--parent-frame: wanted a TF frame"),
+        (["--pairs", "nowhere.csv", "--parent-frame", ""], "--parent-frame: wanted a TF frame"),
+        (["--pairs", "nowhere.csv", "--parent-frame", "/base"], "without leading '/'"),
+        (["--pairs", "nowhere.csv", "--picture", "top.docx"], "--picture: wanted a file that ends in .png or .svg"),
+        (["--pairs", "nowhere.csv", "--picture", "nowhere/top.png"], "in a folder that is there"),
         (["--pairs", "nowhere.csv"], "got nothing there"),
         (["--images", "nowhere"], "wanted a folder with poses.yaml"),
         (["--bag", "nowhere"], "found nothing"),

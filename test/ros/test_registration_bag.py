@@ -1,8 +1,10 @@
 """Camera images and point clouds out of a recording, each with its pose from TF."""
 
+import io
 from contextlib import closing
 
 import numpy as np
+import PIL.Image
 import pytest
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
@@ -132,11 +134,43 @@ def test_a_camera_without_tf_at_its_stamp_is_named_and_left_out(recording):
 
 def test_images_that_cannot_be_read_are_named(recording):
     recording.stand((0.0, 0.0, 0.0), 0.0)
-    recording.stand((0.3, 0.0, 0.0), 2.0, seconds=0.1)
+    recording.stand((0.3, 0.0, 0.0), 2.0, seconds=0.2)
     recording._messages[-1][2].encoding = "bayer_rggb8"
     with closing(RegistrationBag(recording.write())) as bag:
         _, left_out = bag.images("", "", "base_link", ImageChoice())
-    assert "got 'bayer_rggb8'" in left_out["1002.000000000"]
+    assert "got 'bayer_rggb8'" in left_out["1002.100000000"]
+
+
+def test_damaged_compressed_images_are_named(recording):
+    stream = io.BytesIO()
+    PIL.Image.fromarray(np.zeros((6, 8, 3), np.uint8)).save(stream, "PNG")
+    whole = stream.getvalue()
+    for index, data in enumerate([whole, whole, whole.replace(b"IDAT", b"ID\0T"), whole[:40], b""]):
+        stamp_ns = START_NS + index * NS // 10
+        place = transform(stamp_ns, "hand", "camera", (0.1 * max(0, index - 1), 0.0, 0.0))
+        recording.add("/tf", stamp_ns, made("tf2_msgs/msg/TFMessage", transforms=[place]))
+        compressed = made(COMPRESSED, header=header(stamp_ns), format="png", data=np.frombuffer(data, np.uint8))
+        recording.add("/camera/image_raw/compressed", stamp_ns, compressed)
+    with closing(RegistrationBag(recording.write())) as bag:
+        taken, left_out = bag.images("", "", "base_link", ImageChoice(fastest_mps=10.0))
+    assert [o.image.shape for o in taken] == [(6, 8, 3)]
+    assert set(left_out) == {"1000.200000000", "1000.300000000", "1000.400000000"}
+    assert all("wanted a JPEG or PNG, got 'png'" in why for why in left_out.values())
+
+
+def test_without_a_stamp_nothing_is_taken_for_the_latest(recording):
+    recording.stand((0.0, 0.0, 0.0), 0.0)
+    recording.add("/camera/image_raw", START_NS + NS // 2, image(0))
+    for offset in (0, NS // 2):
+        recording.add("/depth/points", START_NS + offset, cloud(offset and START_NS + offset, np.eye(3)))
+    with closing(RegistrationBag(recording.write())) as bag:
+        taken, left_out = bag.images("", "", "base_link", ImageChoice())
+        points, clouds_left_out = bag.cloud("", "base_link")
+    assert len(taken) == 1
+    assert len(points) == 3
+    for reasons in (left_out, clouds_left_out):
+        assert list(reasons) == ["0.000000000"]
+        assert reasons["0.000000000"].startswith("no stamp")
 
 
 def test_topics_must_be_the_only_ones_or_named(recording):
@@ -164,15 +198,71 @@ def test_clouds_come_into_the_parent_frame(recording):
     assert len(left_out) == 1
 
 
+def test_of_many_clouds_a_few_spread_over_the_recording_are_read(recording, monkeypatch):
+    recording.stand((0.0, 0.0, 0.0), 0.0, seconds=4.1)
+    for tenth in range(39):
+        stamp_ns = START_NS + tenth * NS // 10
+        recording.add("/depth/points", stamp_ns, cloud(stamp_ns, np.full((10, 3), float(tenth))))
+    read = []
+    with closing(RegistrationBag(recording.write())) as bag:
+        deserialize = bag._reader.deserialize
+        monkeypatch.setattr(bag._reader, "deserialize", lambda *raw: read.append(raw[1]) or deserialize(*raw))
+        points, left_out = bag.cloud("", "base_link", most=20)
+    assert left_out == {}
+    assert points[::10, 0].tolist() == [float(tenth) for tenth in range(0, 39, 2)]
+    assert len(read) == 20
+
+
+def test_a_cloud_that_cannot_be_read_is_named_and_left_out(recording):
+    recording.stand((0.0, 0.0, 0.0), 0.0)
+    flat = cloud(START_NS, np.eye(3))
+    flat.fields.pop()
+    recording.add("/depth/points", START_NS, flat)
+    recording.add("/depth/points", START_NS + NS // 2, cloud(START_NS + NS // 2, np.eye(3)))
+    with closing(RegistrationBag(recording.write())) as bag:
+        points, left_out = bag.cloud("", "base_link")
+    assert len(points) == 3
+    assert left_out == {"1000.000000000": "PointCloud2: wanted the fields x, y and z once each, got ['x', 'y']"}
+
+
+def test_a_recording_without_a_camera_that_holds_still_says_so(recording):
+    for second in range(0, 10, 2):
+        recording.stand((0.2 * second, 0.0, 0.0), second, seconds=0.1)
+    with closing(RegistrationBag(recording.write())) as bag:
+        taken, left_out = bag.images("", "", "base_link", ImageChoice())
+    assert taken == []
+    assert "holds still and sends an image every 1.2 s" in left_out["every image"]
+
+
 def test_a_moving_camera_is_passed_over():
     choice = ImageChoice(spacing_m=0.05)
 
     def pose(x):
         return Sim3(1.0, np.array([1.0, 0, 0, 0]), np.array([x, 0.0, 0.0]))
 
+    assert not choice.wants(-NS // 10, pose(0.0))  # nobody knows yet whether it moves
     assert choice.wants(0, pose(0.0))
     choice.take(pose(0.0))
     assert not choice.wants(NS // 10, pose(0.2))  # 2 m/s
     assert choice.wants(2 * NS // 10, pose(0.2))  # it has stopped
     assert not choice.wants(3 * NS // 10, pose(0.01))
     assert not choice.wants(4 * NS // 10, pose(0.01))  # too near to the first
+
+
+@pytest.mark.parametrize("rate_hz", [30, 10, 6, 5, 1])
+def test_only_a_camera_that_stands_still_is_taken_at_any_rate(rate_hz):
+    """It moves for 4 s, stands for 4 s, and moves again, at 0.2 m/s."""
+    choice = ImageChoice()
+    taken_s = []
+    for index in range(12 * rate_hz):
+        at_s = index / rate_hz
+        x = 0.2 * (min(at_s, 4.0) + max(at_s - 8.0, 0.0))
+        pose = Sim3(1.0, np.array([1.0, 0, 0, 0]), np.array([x, 0.0, 0.0]))
+        if choice.wants(START_NS + round(at_s * NS), pose):
+            choice.take(pose)
+            taken_s.append(at_s)
+    assert len(taken_s) == 1
+    assert 4.0 < taken_s[0] <= 4.0 + 1.0 / rate_hz + 1e-9
+    turned = [Sim3.identity(), Sim3(1.0, np.roll(Rotation.from_euler("x", 10, degrees=True).as_quat(), 1), np.zeros(3))]
+    spinning = ImageChoice()
+    assert not any(spinning.wants(START_NS + i * NS // 10, turned[i % 2]) for i in range(5))

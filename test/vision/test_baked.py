@@ -12,6 +12,7 @@ import pytest
 from hearing_hands_ros.demo import hand
 from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.scene.cells import SurfaceCells
+from hearing_hands_ros.scene.hand_shape import HandShape
 from hearing_hands_ros.scene.surface import SplatSurface
 from hearing_hands_ros.scene.viewpoint import LocalView
 from hearing_hands_ros.scene.views import Moment, SceneViews, ViewSettings
@@ -185,6 +186,20 @@ def test_what_was_rendered_is_kept(bundle: SceneBundle, surface: SplatSurface, v
     again = features.moments([touch(bundle, surface, "sand")])
     assert ColourGrid.seen == 0
     np.testing.assert_array_equal(first.local, again.local)
+
+
+def test_another_gripper_is_another_view(bundle: SceneBundle, surface: SplatSurface, views: SceneViews) -> None:
+    hands = touch(bundle, surface, "sand")
+    features = ViewFeatures(views, ColourGrid(), bundle.sha256)
+    red, blue = (HandShape(rgb=colour).gaussians(hands.keypoints_m[1]) for colour in ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0)))
+    first = features.moments([replace(hands, body=red)])
+    second = features.moments([replace(hands, body=blue)])
+    assert np.abs(first.local - second.local).max() > 0.2
+
+
+def test_no_moments_are_refused(bundle: SceneBundle, views: SceneViews) -> None:
+    with pytest.raises(ValueError, match="wanted one or more moments, got none"):
+        ViewFeatures(views, ColourGrid(), bundle.sha256).moments([])
 
 
 def test_modes_need_baked_features(bundle: SceneBundle, views: SceneViews) -> None:

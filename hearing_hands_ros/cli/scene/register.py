@@ -23,6 +23,7 @@ from hearing_hands_ros.scene.registration.save import save_registration
 from hearing_hands_ros.scene.sim3 import Sim3
 
 BAGS = (".mcap", ".db3")
+PICTURES = (".png", ".svg")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,27 +66,30 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         FileNotFoundError: A file or folder that was named is not there.
-        ValueError: One of them is something else.
+        ValueError: One of them is something else, or nothing could be written there.
     """
     console = make_console()
     limits = Limits(args.max_residual_mm, args.max_residual_deg, args.inlier_share, args.max_tilt_deg)
+    _check_picture(args.picture)
     with make_status().status("reading the scene"):
         bundle = SceneBundle.load(args.bundle.expanduser(), registered=False)
+    _check_frame(args.parent_frame, bundle.frame_id)
     try:
         report = register(args, bundle, limits)
     except RegistrationRefusedError as error:
         if error.report is not None:
             tell(console, error.report, limits)
-            draw(args, bundle, error.report)
         console.print(f"refused: {escape(str(error))}", style="red")
+        if error.report is not None:
+            draw(args, bundle, error.report)
         return 1
     tell(console, report, limits)
-    draw(args, bundle, report)
     if args.dry_run:
         console.print("scene.yaml is left as it was")
-        return 0
-    save_registration(args.bundle.expanduser(), report.registration(args.parent_frame))
-    console.print(f"written to {args.bundle / 'scene.yaml'}", markup=False)
+    else:
+        save_registration(args.bundle.expanduser(), report.registration(args.parent_frame))
+        console.print(f"written to {args.bundle / 'scene.yaml'}", markup=False)
+    draw(args, bundle, report)
     return 0
 
 
@@ -129,11 +133,35 @@ def tell(console: Console, report: RegistrationReport, limits: Limits) -> None:
 
 
 def draw(args: argparse.Namespace, bundle: SceneBundle, report: RegistrationReport) -> None:
-    """Write the picture, where one was asked for."""
+    """Write the picture, where one was asked for.
+
+    Raises:
+        ValueError: It cannot be written.
+    """
     if args.picture is not None:
         from hearing_hands_ros.scene.registration.picture import draw_top_view
 
-        draw_top_view(args.picture.expanduser(), bundle.splats, report, args.parent_frame)
+        try:
+            draw_top_view(args.picture.expanduser(), bundle.splats, report, args.parent_frame)
+        except OSError as error:
+            raise ValueError(f"--picture: wanted a file that can be written, got: {error}") from error
+
+
+def _check_picture(path: Path | None) -> None:
+    if path is None:
+        return
+    if path.suffix.lower() not in PICTURES:
+        raise ValueError(f"--picture: wanted a file that ends in {' or '.join(PICTURES)}, got '{path}'")
+    if not path.expanduser().parent.is_dir():
+        raise ValueError(f"--picture: wanted a file in a folder that is there, got '{path}'")
+
+
+def _check_frame(parent_frame: str, scene_frame: str) -> None:
+    if not parent_frame.strip() or parent_frame.startswith("/") or parent_frame == scene_frame:
+        raise ValueError(
+            f"--parent-frame: wanted a TF frame of the robot without leading '/', other than the scene's own "
+            f"'{scene_frame}', got '{parent_frame}'"
+        )
 
 
 def _observations(args: argparse.Namespace) -> tuple[list[CameraObservation], Mapping[str, str]]:

@@ -192,7 +192,7 @@ def _search(surface: _Surface, cloud: Array, up: Array) -> Sim3:
 
 
 def _starts(surface: _Surface, cloud: Array, up: Array) -> Iterator[Sim3]:
-    upright, _ = Rotation.align_vectors([[0.0, 0.0, 1.0]], [up])
+    upright = _upright(up)
     low, middle, high = np.percentile(cloud, [2, 50, 98], axis=0)
     for yaw in np.arange(YAWS) * (2 * np.pi / YAWS):
         rotation = Rotation.from_rotvec([0.0, 0.0, yaw]) * upright
@@ -210,6 +210,14 @@ def _starts(surface: _Surface, cloud: Array, up: Array) -> Iterator[Sim3]:
                             to_wxyz(rotation),
                             np.array([shift[0] + dx, shift[1] + dy, z]),
                         )
+
+
+def _upright(up: Array) -> Rotation:
+    """The least turn that takes a unit vector to the z axis."""
+    # SciPy's align_vectors does the same; version 1.11 warns that one vector leaves the heading open.
+    x, y, z = (float(value) for value in up)
+    axis = np.array([y, -x, 0.0]) if np.hypot(x, y) > 1e-9 else np.array([1.0, 0.0, 0.0])
+    return Rotation.from_rotvec(axis / np.linalg.norm(axis) * np.arctan2(np.hypot(x, y), z))
 
 
 def _alike(one: Sim3, other: Sim3, cloud: Array) -> bool:

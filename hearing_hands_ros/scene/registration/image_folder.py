@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import yaml
-from PIL import Image, UnidentifiedImageError
 
 from hearing_hands_ros.scene.registration.images import CameraObservation
 from hearing_hands_ros.scene.registration.localize import Lens
+from hearing_hands_ros.scene.registration.pixels import read_pixels
 from hearing_hands_ros.scene.sim3 import Sim3
 
 CAMERA_KEYS = ("width", "height", "fx", "fy", "cx", "cy")
@@ -56,10 +56,9 @@ def read_image_folder(folder: str | Path) -> tuple[list[CameraObservation], dict
         except (TypeError, ValueError) as error:
             raise ValueError(f"'{path}': {name}: wanted a pose, got {entry!r}: {error}") from error
         try:
-            with Image.open(folder / name) as picture:
-                image = np.asarray(picture.convert("RGB"))
-        except (OSError, UnidentifiedImageError) as error:
-            left_out[name] = f"cannot be read: {error}"
+            image = read_pixels(folder / name)
+        except ValueError as error:
+            left_out[name] = str(error)
             continue
         taken.append(CameraObservation(name, image, lens, pose))
     return taken, left_out

@@ -74,7 +74,7 @@ def register_from_images(
 
     Raises:
         RegistrationRefusedError: Too few images, too few that show the scene, or a limit is passed; names the worst.
-        ValueError: The bundle has no COLMAP model, or an image does not fit its camera.
+        ValueError: The bundle has no COLMAP model, or an image is none.
     """
     limits = limits or Limits()
     out = dict(left_out or {})
@@ -86,8 +86,13 @@ def register_from_images(
     localizer = Localizer(bundle)
     seen: list[tuple[CameraObservation, Sim3]] = []
     for observation in observations:
+        lens, (height, width) = observation.lens, observation.image.shape[:2]
+        if (height, width) != (lens.height, lens.width):
+            out[observation.name] = f"wanted its camera's {lens.width} x {lens.height} pixels, got {width} x {height}"
+            advance()
+            continue
         try:
-            seen.append((observation, localizer.locate(observation.image, observation.lens)))
+            seen.append((observation, localizer.locate(observation.image, lens)))
         except NotLocatedError as error:
             out[observation.name] = f"not found in the scene: {error}"
         advance()

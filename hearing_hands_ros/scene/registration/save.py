@@ -7,6 +7,7 @@ from pathlib import Path
 import yaml
 
 from hearing_hands_ros.scene.bundle import Registration
+from hearing_hands_ros.scene.document import check_document, read_document, refuse
 
 
 def save_registration(folder: str | Path, registration: Registration) -> None:
@@ -17,9 +18,13 @@ def save_registration(folder: str | Path, registration: Registration) -> None:
     Args:
         folder: Of a scene that can be loaded.
         registration: Its new one; an old one is replaced.
+
+    Raises:
+        ValueError: The scene could not be loaded with it; `scene.yaml` is as it was.
     """
     path = Path(folder) / "scene.yaml"
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    who = f"registration of '{folder}'"
+    document = read_document(path, who)
     similarity = registration.parent_from_splat
     old = document.get("registration")
     if old and document.get("viewpoints_m"):
@@ -36,4 +41,9 @@ def save_registration(folder: str | Path, registration: Registration) -> None:
     draft = path.with_name("scene.yaml.part")
     text = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=120)
     draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    try:
+        if faults := check_document(read_document(draft, who)):
+            refuse(who, faults)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -76,9 +76,11 @@ def test_an_image_of_something_else_is_named_and_left_out(world):
     observations = world.observations()
     observations[3] = replace(observations[3], image=noise)
     observations[5] = replace(observations[5], image=black)
+    observations[7] = replace(observations[7], image=observations[7].image[::2, ::2])
     report = register_from_images(world.bundle, observations, left_out={"robot_99": "no TF at 12.3 s"})
-    assert set(report.left_out) == {"robot_03", "robot_05", "robot_99"}
+    assert set(report.left_out) == {"robot_03", "robot_05", "robot_07", "robot_99"}
     assert "not found in the scene: wanted 20 or more features" in report.left_out["robot_05"]
+    assert report.left_out["robot_07"] == "wanted its camera's 400 x 300 pixels, got 200 x 150"
     assert errors(report.parent_from_splat)[2] < 5.0
 
 

@@ -1,5 +1,8 @@
 """Files that registrations are made of."""
 
+import io
+import zlib
+
 import numpy as np
 import pytest
 import yaml
@@ -35,6 +38,24 @@ def test_a_folder_of_images_with_poses(tmp_path):
     np.testing.assert_array_equal(taken[0].parent_from_camera.translation, [1, 2, 3])
     assert set(left_out) == {"c.png", "d.png", "e.png"}
     assert left_out["e.png"] == "no pose in poses.yaml"
+
+
+def chunk(kind, body):
+    return len(body).to_bytes(4, "big") + kind + body + zlib.crc32(kind + body).to_bytes(4, "big")
+
+
+def test_images_that_are_damaged_or_would_fill_the_memory_are_left_out(tmp_path):
+    poses(tmp_path, [entry("a.png"), entry("broken.png"), entry("huge.png"), entry("cut.png")])
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "broken.png").write_bytes(whole.replace(b"IDAT", b"ID\0T"))
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
+    size = (30_000).to_bytes(4, "big")
+    header = chunk(b"IHDR", size + size + bytes([8, 2, 0, 0, 0]))
+    (tmp_path / "huge.png").write_bytes(whole[:8] + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b""))
+    taken, left_out = read_image_folder(tmp_path)
+    assert [o.name for o in taken] == ["a.png"]
+    assert set(left_out) == {"broken.png", "huge.png", "cut.png"}
+    assert all(why.startswith("cannot be read: ") for why in left_out.values())
 
 
 @pytest.mark.parametrize(
@@ -83,4 +104,26 @@ def test_arrays_are_read_and_others_refused(tmp_path):
     (tmp_path / "f.xyz").write_text("1 2 3")
     for name in ("b.npy", "c.npy", "d.ply", "e.ply", "f.xyz"):
         with pytest.raises(ValueError, match=name):
+            read_cloud(tmp_path / name)
+
+
+def npy(header):
+    text = header.encode("latin1").ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+def test_arrays_whose_header_lies_are_refused(tmp_path):
+    zipped = io.BytesIO()
+    np.savez(zipped, points=POINTS)
+    files = {
+        "more.npy": npy("{'descr': '<f8', 'fortran_order': False, 'shape': (30000000000, 3)}") + bytes(240),
+        "most.npy": npy("{'descr': '<f8', 'fortran_order': False, 'shape': (9999999999999999999999, 3)}") + bytes(240),
+        "broken.npy": npy("{'descr': '<f8', 'fortran_order': False, 'shape': (10, 3") + bytes(240),
+        "odd.npy": npy("{'descr': ['<f8', {}], 'fortran_order': False, 'shape': (10, 3)}") + bytes(240),
+        "zipped.npy": zipped.getvalue(),
+        "empty.npy": b"",
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ValueError, match=rf"{name}': wanted a .npy file, got one that cannot be read"):
             read_cloud(tmp_path / name)
