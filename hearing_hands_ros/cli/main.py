@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error(f"wanted one of {', '.join(COMMANDS)}, got {args.command!r}")
     try:
         return int(module.run(args))
-    except (ValueError, FileNotFoundError, ModuleNotFoundError) as error:
+    except (ValueError, OSError, ImportError) as error:
         print(f"hearing-hands {args.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from hearing_hands_ros.libraries import optional
 from hearing_hands_ros.scene.hand_shape import flat_gaussians, shaded
 from hearing_hands_ros.scene.sim3 import Sim3
 from hearing_hands_ros.scene.splats import SplatScene
@@ -66,6 +67,8 @@ class RobotShape:
             ValueError: No URDF, a link that is not in it, nothing to draw, or a mesh that cannot be read.
             FileNotFoundError: A file is missing.
         """
+        if not spacing_m > 0.0:
+            raise ValueError(f"RobotShape: spacing_m wanted a positive distance, got {spacing_m}")
         text, folder = _urdf_text(urdf)
         try:
             root = ElementTree.fromstring(text)  # noqa: S314  (expat refuses entity bombs; a URDF has no other entities)
@@ -135,15 +138,14 @@ def _collision(
 
 
 def _mesh(solid: ElementTree.Element, link: str, folder: Path, find_package: Callable[[str], str]) -> Any:
-    import trimesh
-
+    trimesh = optional("trimesh", "RobotShape", "scene")
     if solid.tag == "box":
-        return trimesh.creation.box(_numbers(solid.get("size"), link, 3))
+        return trimesh.creation.box(_sizes(solid.get("size"), link, 3))
     if solid.tag == "cylinder":
-        radius, length = (_numbers(solid.get(key), link, 1)[0] for key in ("radius", "length"))
+        radius, length = (_sizes(solid.get(key), link, 1)[0] for key in ("radius", "length"))
         return trimesh.creation.cylinder(radius, length)
     if solid.tag == "sphere":
-        return trimesh.creation.icosphere(3, _numbers(solid.get("radius"), link, 1)[0])
+        return trimesh.creation.icosphere(3, _sizes(solid.get("radius"), link, 1)[0])
     if solid.tag != "mesh":
         raise ValueError(f"RobotShape: link '{link}' wanted box, cylinder, sphere or mesh, got '{solid.tag}'")
     path = _mesh_path(solid.get("filename", ""), folder, find_package)
@@ -156,6 +158,8 @@ def _mesh(solid: ElementTree.Element, link: str, folder: Path, find_package: Cal
             f"RobotShape: link '{link}' wanted a mesh that can be read, got {path.name}: {error}"
         ) from error
     mesh.apply_scale(_numbers(solid.get("scale", "1 1 1"), link, 3))  # type: ignore[no-untyped-call]
+    if not len(mesh.faces) or not np.isfinite(mesh.area) or mesh.area <= 0.0:
+        raise ValueError(f"RobotShape: link '{link}' wanted a mesh with faces, got none in {path.name}")
     return mesh
 
 
@@ -175,6 +179,13 @@ def _ament_package(name: str) -> str:
         raise FileNotFoundError(
             f"RobotShape: wanted the ROS package '{name}', got none in AMENT_PREFIX_PATH"
         ) from error
+
+
+def _sizes(text: str | None, link: str, count: int) -> Array:
+    sizes = _numbers(text, link, count)
+    if (sizes <= 0.0).any():
+        raise ValueError(f"RobotShape: link '{link}' wanted positive sizes, got {text!r}")
+    return sizes
 
 
 def _numbers(text: str | None, link: str, count: int) -> Array:

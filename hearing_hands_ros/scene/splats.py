@@ -199,7 +199,7 @@ def read_splats(path: str | Path, sh_degree: int = 3) -> SplatScene:
 
 
 def write_splats(path: str | Path, splats: SplatScene) -> None:
-    """Write a .ply (exact, large) or .spz (quantised, about a tenth) file; a file of that name is replaced.
+    """Write a .ply (exact, large) or .spz (quantised, about a quarter) file; a file of that name is replaced.
 
     Raises:
         ValueError: The suffix is another, or the scene does not fit into .spz.

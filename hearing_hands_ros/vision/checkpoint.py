@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 from torch import nn
 
+from hearing_hands_ros.libraries import optional
 from hearing_hands_ros.vision.encoder import Precision
-from hearing_hands_ros.vision.libraries import optional
 from hearing_hands_ros.vision.network import NetworkEncoder, Preprocessing, load_strictly, numbers
 
 KEYS = (

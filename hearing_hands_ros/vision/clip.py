@@ -7,8 +7,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from hearing_hands_ros.libraries import optional
 from hearing_hands_ros.vision.encoder import Precision
-from hearing_hands_ros.vision.libraries import optional
 from hearing_hands_ros.vision.network import NetworkEncoder, Preprocessing, numbers
 
 PREFIX = "open_clip:"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from hearing_hands_ros.libraries import optional
 from hearing_hands_ros.vision.encoder import Precision
-from hearing_hands_ros.vision.libraries import optional
 from hearing_hands_ros.vision.network import NetworkEncoder, Preprocessing, load_strictly
 
 NAME = "efficientnet_lite0"

@@ -7,6 +7,8 @@ from typing import Literal, Protocol, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from hearing_hands_ros.libraries import optional
+
 Images = NDArray[np.uint8]
 Features = NDArray[np.float32]
 Precision = Literal["auto", "float32", "bfloat16"]
@@ -51,6 +53,7 @@ def load_encoder(spec: str, precision: Precision = "auto", device: str = "auto")
     """
     if precision not in get_args(Precision):
         raise ValueError(f"load_encoder: precision wanted one of {get_args(Precision)}, got {precision!r}")
+    optional("torch", "load_encoder")
     from hearing_hands_ros.vision import checkpoint, clip, efficientnet  # torch is slow to import
 
     if spec == efficientnet.NAME:

@@ -79,6 +79,8 @@ def test_meshes_are_read_beside_the_urdf_and_from_packages(tmp_path: Path) -> No
             "link 'palm' wanted 3 finite numbers, got '0.1 0.04'",
         ),
         (GRIPPER.replace('radius="0.012"', 'radius="nan"'), "link 'finger' wanted 1 finite numbers, got 'nan'"),
+        (GRIPPER.replace('radius="0.012"', 'radius="0"'), "link 'finger' wanted positive sizes, got '0'"),
+        (GRIPPER.replace('size="0.1 0.04 0.1"', 'size="0.1 -1 0.1"'), "link 'palm' wanted positive sizes"),
         (GRIPPER.replace("<sphere", "<blob"), "wanted box, cylinder, sphere or mesh, got 'blob'"),
         (GRIPPER.replace("0.1 0.04 0.1", "100 100 100"), "wanted 1 to 20000 points"),
     ],
@@ -86,6 +88,18 @@ def test_meshes_are_read_beside_the_urdf_and_from_packages(tmp_path: Path) -> No
 def test_a_bad_urdf_is_named(urdf: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         RobotShape.from_urdf(urdf)
+
+
+def test_a_mesh_without_faces_is_named(tmp_path: Path) -> None:
+    (tmp_path / "empty.obj").write_text("v 0 0 0\nv 1 0 0\n")
+    urdf = GRIPPER.replace('<sphere radius="0.012"/>', f'<mesh filename="file://{tmp_path}/empty.obj"/>')
+    with pytest.raises(ValueError, match="link 'finger' wanted a mesh"):
+        RobotShape.from_urdf(urdf)
+
+
+def test_a_spacing_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="spacing_m wanted a positive distance, got 0"):
+        RobotShape.from_urdf(GRIPPER, spacing_m=0.0)
 
 
 def test_an_unknown_link_is_named() -> None:

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from hearing_hands_ros.libraries import optional
 from hearing_hands_ros.vision import checkpoint, efficientnet
 from hearing_hands_ros.vision.encoder import ImageEncoder, load_encoder
-from hearing_hands_ros.vision.libraries import optional
 
 CLIP_MODEL = "RN50-quickgelu"
 

@@ -6,6 +6,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
@@ -18,7 +19,7 @@ from hearing_hands_ros.scene.surface import SplatSurface
 from hearing_hands_ros.scene.viewpoint import LocalView
 from hearing_hands_ros.scene.views import SceneViews, ViewSettings
 from hearing_hands_ros.vision.agreement import Agreement, measure
-from hearing_hands_ros.vision.baked import BakedFeatures
+from hearing_hands_ros.vision.baked import FOLDER, BakedFeatures
 from hearing_hands_ros.vision.encoder import load_encoder
 
 Result = TypeVar("Result")
@@ -48,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     console = Console(highlight=False)
     bundle = SceneBundle.load(args.bundle)
     surface = SplatSurface(bundle)
+    (Path(args.bundle) / FOLDER).mkdir(exist_ok=True)  # what cannot be kept is not worth minutes of work
     encoder = load_encoder(args.encoder)
     views = SceneViews(bundle, surface, ViewSettings(local=LocalView(width_m=args.width_m)))
     begun = time.perf_counter()

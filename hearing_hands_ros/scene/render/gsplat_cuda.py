@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -42,6 +43,7 @@ class GsplatRasterizer:
             )
         self._splats = splats
         self._scene = _on_gpu(splats)
+        self._lock = threading.Lock()
 
     def render(
         self, cameras: CameraBatch, extras: Sequence[SplatScene | None], background: tuple[float, float, float]
@@ -53,8 +55,9 @@ class GsplatRasterizer:
             groups.setdefault(id(extra), []).append(c)
         for group in groups.values():
             extra = extras[group[0]]
-            scene = self._scene if extra is None else self._with(extra)
-            _render(scene, cameras, np.array(group), background, pictures)
+            with self._lock:
+                scene = self._scene if extra is None else self._with(extra)
+                _render(scene, cameras, np.array(group), background, pictures)
         return pictures
 
     def _with(self, extra: SplatScene) -> list[Tensor]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import warnings
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from typing import Any
@@ -188,7 +190,7 @@ def _colour(values: Sequence[float]) -> tuple[float, float, float]:
 
 def _chosen(backend: str) -> str:
     if backend == "auto":
-        return "gsplat" if _cuda() else "numba"
+        return "gsplat" if _gsplat_renders() else "numba"
     if backend not in BACKENDS:
         raise ValueError(f"SplatRenderer: wanted a backend of auto, {', '.join(BACKENDS)}, got {backend!r}")
     return backend
@@ -200,6 +202,27 @@ def _cuda() -> bool:
     import torch  # optional, and takes seconds
 
     return torch.cuda.is_available()
+
+
+@functools.cache
+def _gsplat_renders() -> bool:
+    """Whether gsplat works here: it compiles its kernels at first use, and that may fail where CUDA itself does not."""
+    if not _cuda():
+        return False
+    camera = CameraBatch(np.eye(4)[None], np.array([[[8.0, 0.0, 4.0], [0.0, 8.0, 4.0], [0.0, 0.0, 1.0]]]), 8, 8)
+    dot = SplatScene.from_rgb(
+        means=np.array([[0, 0, 1]], np.float32),
+        scales=np.ones((1, 3), np.float32),
+        quats_wxyz=np.array([[1, 0, 0, 0]], np.float32),
+        opacities=np.full(1, 0.9, np.float32),
+        rgb=np.ones((1, 3), np.float32),
+    )
+    try:
+        _gsplat(dot).render(camera, [None], BLACK)
+    except Exception as error:  # noqa: BLE001  (a compiler, a driver, a kernel: whatever it is, there is numba)
+        warnings.warn(f"SplatRenderer: CUDA is here, but gsplat fails ({error}); rendering with numba", stacklevel=2)
+        return False
+    return True
 
 
 def _gsplat(splats: SplatScene) -> Backend:

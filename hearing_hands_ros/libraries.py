@@ -6,12 +6,16 @@ import importlib
 from types import ModuleType
 from typing import Any
 
-INSTALL = 'pip install "hearing_hands_ros[vision]"'
 _torchvision_operators: list[Any] = []  # a torch.library.Library takes its operators along when it is collected
 
 
-def optional(name: str, who: str, install: str = INSTALL) -> ModuleType:
+def optional(name: str, who: str, extra: str = "vision") -> ModuleType:
     """Import a library, or say how to get it.
+
+    Args:
+        name: Of the module.
+        who: Wants it.
+        extra: Of this package, that brings it.
 
     Raises:
         ImportError: It is not installed.
@@ -21,7 +25,9 @@ def optional(name: str, who: str, install: str = INSTALL) -> ModuleType:
             _mend_torchvision()
         return importlib.import_module(name)
     except ImportError as error:
-        raise ImportError(f"{who}: wanted the library '{name}', got none ({error}); {install}") from error
+        raise ImportError(
+            f"{who}: wanted the library '{name}', got none ({error}); pip install 'hearing_hands_ros[{extra}]'"
+        ) from error
 
 
 def _mend_torchvision() -> None:
