@@ -5,13 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from made_outputs import photos, write_gaussian_splatting, write_model, write_nerfstudio
 
 from hearing_hands_ros.cli.main import main
 from hearing_hands_ros.scene.bundle import SceneBundle
-
-sys.path.append(str(Path(__file__).parents[1] / "scene"))
-
-from made_outputs import photos, write_gaussian_splatting, write_model, write_nerfstudio
 
 
 def hearing_hands(monkeypatch: pytest.MonkeyPatch, *words: object) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from motorcycle import motorcycle
 from render_scenes import GREY, assert_agree, camera, cloud, reference
 
 from hearing_hands_ros.scene.camera import Camera
@@ -36,10 +37,20 @@ def test_random_scene_at_every_degree_of_harmonics(backend: str, degree: int) ->
 
 
 @pytest.mark.parametrize("backend", OTHERS)
-def test_the_demo_scene(backend: str) -> None:
-    scene = read_splats(DEMO)
-    middle, reach = scene.means.mean(axis=0), float(np.ptp(scene.means, axis=0).max())
-    view = Camera.look_at("demo", middle + [0.2 * reach, 0.15 * reach, 0.4 * reach], middle, (0, 0, 1), 48, 60.0)
+@pytest.mark.parametrize("degree", [0, 1, 2, 3])
+@pytest.mark.parametrize("name", ["demo", "motorcycle"])
+def test_a_real_scene_at_every_degree_of_harmonics(backend: str, name: str, degree: int) -> None:
+    """Neither scene has harmonics of its own above the constant one: those are random and small."""
+    photographed = motorcycle(40_000)
+    scene = read_splats(DEMO) if name == "demo" else photographed.splats
+    if degree:
+        scene = scene.with_sh_degree(degree)
+        scene.sh[:, 1:] = np.random.default_rng(degree).normal(0.0, 0.1, scene.sh[:, 1:].shape)
+    if name == "demo":
+        middle, reach = scene.means.mean(axis=0), float(np.ptp(scene.means, axis=0).max())
+        view = Camera.look_at(name, middle + [0.2 * reach, 0.15 * reach, 0.4 * reach], middle, (0, 0, 1), 48, 60.0)
+    else:
+        view = photographed.left.resized(64, 48)
     got = SplatRenderer(scene, backend).render([view], background=GREY)
     assert got.alpha.mean() > 0.5
     assert_agree(got, reference(scene, view))
