@@ -15,7 +15,7 @@ from scipy.spatial.transform import Rotation
 from hearing_hands_ros.demo import room
 from hearing_hands_ros.scene.bundle import SceneBundle, Sfm
 from hearing_hands_ros.scene.camera import Camera
-from hearing_hands_ros.scene.reconstruct.colmap import ColmapOptions
+from hearing_hands_ros.scene.reconstruct.colmap import ColmapOptions, pycolmap
 from hearing_hands_ros.scene.reconstruct.photos import Report
 from hearing_hands_ros.scene.reconstruct.pipeline import BuildOptions, find_poses
 from hearing_hands_ros.scene.registration.image_folder import read_image_folder
@@ -93,6 +93,7 @@ def make_example(
         ModuleNotFoundError: pycolmap is not installed.
         ValueError: The registration was refused.
     """
+    pycolmap()  # a missing one is said before minutes are spent
     out = Path(out)
     report("making the room", 0, 2)
     scene = room.room_bundle(gaussians, registered=False)

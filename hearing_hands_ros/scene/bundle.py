@@ -32,6 +32,10 @@ __all__ = ["NO_MATERIAL", "Registration", "SceneBundle", "Sfm"]
 HASH_BLOCK = 1 << 20
 SFM_FOLDER = "sfm"
 SFM_PARTS = ("cameras", "images", "points3D")
+SFM_FILES = (
+    *(f"{part}.{end}" for part in (*SFM_PARTS, "rigs", "frames") for end in ("bin", "txt")),
+    "descriptors.npz",
+)
 
 
 @dataclass(frozen=True)
@@ -222,7 +226,7 @@ class SceneBundle:
         if self.material_names:
             np.save(folder / "labels.npy", self.labels)
         if self.sfm is not None and self.sfm.folder.resolve() != (folder / SFM_FOLDER).resolve():
-            shutil.copytree(self.sfm.folder, folder / SFM_FOLDER, dirs_exist_ok=True)
+            _copy_sfm(self.sfm.folder, folder / SFM_FOLDER)
         # scene.yaml last and at once: a folder that was cut off while saving has none, or one whose hash fails.
         draft = folder / "scene.yaml.part"
         text = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=120)
@@ -292,6 +296,16 @@ def _sfm(folder: Path, document: Mapping[str, Any] | None) -> Sfm | None:
         return None
     similarity = Sim3(document["scale"], document["rotation_wxyz"], document["translation"])
     return Sfm(folder.resolve() / document["folder"], similarity)
+
+
+def _copy_sfm(source: Path, target: Path) -> None:
+    """Copy the model and its descriptors, not the photos and databases beside them; what `target` held goes."""
+    target.mkdir(exist_ok=True)
+    for name in SFM_FILES:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, target / name)
+        else:
+            (target / name).unlink(missing_ok=True)
 
 
 def _sha256(path: Path) -> str:

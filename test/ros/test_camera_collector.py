@@ -7,14 +7,21 @@ import sys
 import pytest
 
 TALKER = """
-import time, numpy as np, rclpy
+import io, time, numpy as np, rclpy
+from PIL import Image as Picture
 from rclpy.qos import qos_profile_sensor_data, QoSProfile, DurabilityPolicy
 from geometry_msgs.msg import TransformStamped
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from tf2_msgs.msg import TFMessage
 rclpy.init()
 node = rclpy.create_node("camera")
 images = node.create_publisher(Image, "/camera/image_raw", qos_profile_sensor_data)
+packed = node.create_publisher(CompressedImage, "/camera/image_raw/compressed", qos_profile_sensor_data)
+stream = io.BytesIO()
+Picture.fromarray(np.zeros((4, 6, 3), np.uint8)).save(stream, "PNG")
+whole = stream.getvalue()
+damaged = whole.replace(b"IDAT", b"ID\\0T")
+sent = 0
 infos = node.create_publisher(CameraInfo, "/camera/camera_info", qos_profile_sensor_data)
 tf = node.create_publisher(TFMessage, "/tf", 100)
 begin = time.time()
@@ -31,15 +38,21 @@ while time.time() - begin < 60.0:
     tf.publish(TFMessage(transforms=[edge]))
     infos.publish(info)
     images.publish(image)
+    sent += 1
+    frame = CompressedImage(format="png", data=damaged if (time.time() - begin) % 1 < 0.4 else whole)
+    frame.header.frame_id = "camera"
+    if sent % 5:
+        frame.header.stamp = now
+    packed.publish(frame)
     time.sleep(0.05)
 """
 LISTENER = """
 from hearing_hands_ros.ros.camera_collector import collect_images
 from hearing_hands_ros.ros.image_choice import ImageChoice
-taken, left_out = collect_images("/camera/image_raw", {info!r}, {parent!r}, ImageChoice(count=3), {seconds})
+taken, left_out = collect_images({topic!r}, {info!r}, {parent!r}, ImageChoice(count=3), {seconds})
 places = sorted(round(float(o.parent_from_camera.translation[0]), 1) for o in taken)
 print(len(taken), places, taken[:1] and taken[0].lens.cx)
-print(list(left_out.values())[:1])
+print(sorted({{why[:40] for why in left_out.values()}}))
 """
 
 
@@ -52,8 +65,8 @@ def camera(private_domain):
     process.wait()
 
 
-def listen(environment, info="/camera/camera_info", parent="base_link", seconds=30.0):
-    code = LISTENER.format(info=info, parent=parent, seconds=seconds)
+def listen(environment, topic="/camera/image_raw", info="/camera/camera_info", parent="base_link", seconds=30.0):
+    code = LISTENER.format(topic=topic, info=info, parent=parent, seconds=seconds)
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -70,3 +83,10 @@ def test_one_image_is_taken_at_each_place(camera):
 def test_a_frame_that_is_unknown_or_a_camera_without_info_is_said(camera):
     assert "no pose in TF" in listen(camera, parent="nowhere", seconds=4.0)
     assert "no CameraInfo within 2 s" in listen(camera, info="/other", seconds=2.0)
+
+
+def test_damaged_frames_and_those_without_a_stamp_do_not_end_a_session(camera):
+    said = listen(camera, topic="/camera/image_raw/compressed")
+    assert said.startswith("3 [")
+    assert "no stamp" in said
+    assert "CompressedImage: wanted a JPEG or PNG" in said

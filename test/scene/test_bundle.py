@@ -166,6 +166,17 @@ def test_cameras_and_model_come_back(plane: SplatScene, tmp_path: Path) -> None:
     assert (got.sfm.folder / "images.bin").read_bytes() == (model / "images.bin").read_bytes()
 
 
+def test_of_the_model_only_what_is_needed_is_copied(plane: SplatScene, tmp_path: Path) -> None:
+    model = write_model(tmp_path / "output", photos())
+    (model / "database.db").write_bytes(b"large")
+    (model / "photos").mkdir()
+    out = model / "desk"
+    (out / "sfm").mkdir(parents=True)
+    (out / "sfm/descriptors.npz").write_bytes(b"of another scene")
+    bundle(plane, sfm=Sfm(model, Sim3.identity())).save(out)
+    assert {path.name for path in (out / "sfm").iterdir()} == {"cameras.bin", "images.bin", "points3D.bin"}
+
+
 def test_cameras_stand_in_for_viewpoints(plane: SplatScene) -> None:
     made = bundle(plane, cameras=tuple(photos()), viewpoints_m=np.zeros((0, 3)))
     np.testing.assert_allclose(made.eyes_m, 0.4 * np.array([camera.position for camera in photos()]))

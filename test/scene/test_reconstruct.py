@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from hearing_hands_ros.demo import room
-from hearing_hands_ros.scene.bundle import SceneBundle
+from hearing_hands_ros.scene.bundle import Registration, SceneBundle
 from hearing_hands_ros.scene.camera import Camera
 from hearing_hands_ros.scene.reconstruct.colmap import ColmapOptions, pairs
 from hearing_hands_ros.scene.reconstruct.descriptors import write_descriptors
@@ -19,7 +20,7 @@ from hearing_hands_ros.scene.reconstruct.photos import find_photos
 from hearing_hands_ros.scene.reconstruct.pipeline import BuildOptions, BuildReport, build, has_cuda
 from hearing_hands_ros.scene.reconstruct.points import splats_from_points
 from hearing_hands_ros.scene.reconstruct.work import Work
-from hearing_hands_ros.scene.sim3 import umeyama
+from hearing_hands_ros.scene.sim3 import Sim3, umeyama
 
 PHOTOS = 9
 OPTIONS = BuildOptions(frame_id="my_room", colmap=ColmapOptions(features=1024, focal_px=room.PHOTO_FOCAL_PX))
@@ -175,6 +176,23 @@ def test_a_killed_run_goes_on_where_it_stopped(photos: Path, built, tmp_path: Pa
     assert report.points == pytest.approx(built[1].points, rel=0.2)
 
 
+def test_any_name_and_format_will_do_and_stays_the_users(photos: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    names = ["IMG 0.jpg", "#1.jpg", "two words 2.webp", "3.jpg", "4.jpg", "5.jpg"]
+    for name, path in zip(names, sorted(photos.iterdir()), strict=False):
+        if name.endswith(".webp"):
+            with Image.open(path) as image:
+                image.save(folder / name, quality=95)
+        else:
+            shutil.copyfile(path, folder / name)
+    assert build(folder, tmp_path / "out", OPTIONS, Seen()).left_out == ()
+    bundle = SceneBundle.load(tmp_path / "out", registered=False)
+    assert {camera.name for camera in bundle.cameras} == set(names)
+    assert bundle.sfm is not None
+    assert {image.name for image in pycolmap.Reconstruction(bundle.sfm.folder).images.values()} == set(names)
+
+
 def test_an_unknown_focal_length_is_found(photos: Path, tmp_path: Path) -> None:
     build(photos, tmp_path / "found", BuildOptions(colmap=ColmapOptions(features=1024)), Seen())
     focal = SceneBundle.load(tmp_path / "found", registered=False).cameras[0].fx
@@ -199,6 +217,23 @@ def test_other_photos_begin_anew(photos: Path, tmp_path: Path) -> None:
     anew = Work.open(out, find_photos(moved, Seen()), {"features": 1024})
     assert anew.begun_anew
     assert anew.done == {}
+
+
+def test_a_registered_bundle_is_not_overwritten_unasked(built, photos: Path, tmp_path: Path) -> None:
+    out = shutil.copytree(built[0], tmp_path / "my_room")
+    bundle = SceneBundle.load(out, registered=False)
+    bundle.with_registration(Registration("map", Sim3.identity(), 1.0, 0.1)).save(out, "scene.ply")
+    build(photos, out, replace(OPTIONS, frame_id="other_room"), Seen())
+    got = SceneBundle.load(out)
+    assert (got.frame_id, got.parent_frame) == ("other_room", "map")
+    build(photos, out, replace(OPTIONS, frame_id=None), Seen())
+    assert SceneBundle.load(out).frame_id == "other_room"
+    changed = replace(OPTIONS, colmap=replace(OPTIONS.colmap, features=900))
+    with pytest.raises(ValueError, match="my_room' would lose its registration; choose another --out, or --force"):
+        build(photos, out, changed, Seen())
+    assert SceneBundle.load(out).parent_frame == "map"
+    assert build(photos, out, replace(changed, force=True), Seen()).begun_anew
+    assert SceneBundle.load(out, registered=False).registration is None
 
 
 def test_a_folder_with_other_things_is_left_alone(photos: Path, tmp_path: Path) -> None:

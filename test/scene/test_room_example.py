@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -64,3 +65,10 @@ def test_errors_are_measured_where_the_scene_is() -> None:
     assert truth.translation_mm == pytest.approx(3.0)
     assert truth.rotation_deg == pytest.approx(0.0, abs=1e-6)
     assert truth.scene_mm > 5.0
+
+
+def test_without_pycolmap_nothing_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pycolmap", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install .*\[scene\]"):
+        make_example(tmp_path / "out", lambda *_: None)
+    assert not (tmp_path / "out").exists()

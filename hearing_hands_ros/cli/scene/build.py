@@ -21,7 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=Path, required=True, metavar="BUNDLE", help="Folder of the bundle; run again to go on."
     )
-    parser.add_argument("--frame-id", default="scene", help="TF frame of the scene; default: scene.")
+    parser.add_argument("--frame-id", help="TF frame of the scene; default: scene, or that of an earlier run.")
+    parser.add_argument(
+        "--force", action="store_true", help="Begin anew although registration, materials or training would be lost."
+    )
     parser.add_argument(
         "--matching",
         choices=("auto", "exhaustive", "sequential"),
@@ -53,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
         frame_id=args.frame_id,
         colmap=ColmapOptions(matching=args.matching, features=args.features, focal_px=args.focal_px),
         training=TrainingOptions(steps=args.steps, sh_degree=args.sh_degree, longest_side=args.longest_side),
+        force=args.force,
     )
     out = args.out.expanduser()
     with Stages(console) as stages:

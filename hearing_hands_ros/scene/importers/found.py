@@ -46,13 +46,16 @@ class Found:
 
 
 def look_for(folder: Path, names: Sequence[str]) -> list[Path]:
-    """All files of these names in a folder and up to five below it, the highest first; hidden folders are left out."""
+    """All files of these names in a folder and up to five below it, the highest first.
+
+    Hidden folders are left out, and so are links to folders, which may go round in a circle.
+    """
     found = []
     level = [folder]
     for _ in range(DEEPEST + 1):
         entries = sorted(entry for place in level for entry in _entries(place))
         found += [entry for entry in entries if entry.name in names and entry.is_file()]
-        level = [entry for entry in entries if entry.is_dir() and not entry.name.startswith(".")]
+        level = [e for e in entries if e.is_dir() and not e.is_symlink() and not e.name.startswith(".")]
     return found
 
 

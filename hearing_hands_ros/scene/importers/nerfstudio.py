@@ -5,6 +5,11 @@ cameras (OpenGL axes: x right, y up, z back) and the COLMAP model have to follow
 
     splat = scale * transform @ original          dataparser_transforms.json, transform a (3, 4) rotation and offset
     photos = applied_scale * applied_transform @ original          transforms.json, both optional
+
+It multiplies its scale by `applied_scale` only after it has scaled the photos' poses, so offsets of the training are in
+photo units. The poses decide where the splats are:
+
+    splat = scale / applied_scale * (transform @ inverse(applied_transform)) @ photos
 """
 
 from __future__ import annotations
@@ -57,14 +62,19 @@ def read_transforms(path: Path, splat_from_original: Sim3) -> tuple[tuple[Camera
         splat_from_original: Of the same training.
 
     Returns:
-        Cameras in splat units and OpenCV axes, by name; `photos_from_original`; models of the lenses that bend lines.
+        Cameras in splat units and OpenCV axes, by name; `splat_from_original` by way of the photos, which differs where
+        they were scaled; models of the lenses that bend lines.
 
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: Something in it is missing, wrong, or a fisheye.
     """
     document = mapping(path.name, read_json(path))
-    original_from_photos = _applied(path.name, document).inverse()
+    photos_from_original = _applied(path.name, document)
+    applied = photos_from_original.scale
+    rotation, offset = photos_from_original.rotation_wxyz, photos_from_original.translation
+    trained = splat_from_original @ Sim3(1.0, rotation, offset / applied).inverse()
+    splat_from_photos = Sim3(trained.scale / applied, trained.rotation_wxyz, trained.translation / applied)
     frames = document.get("frames")
     if not isinstance(frames, list) or not frames:
         raise ValueError(f"{path.name}: frames: wanted a list of photos, got {shown(frames)}")
@@ -73,11 +83,11 @@ def read_transforms(path: Path, splat_from_original: Sim3) -> tuple[tuple[Camera
     for index, entry in enumerate(frames):
         where = f"{path.name}: frames[{index}]"
         frame = {**shared, **mapping(where, entry)}
-        cameras.append(_camera(where, frame).moved(splat_from_original @ original_from_photos))
+        cameras.append(_camera(where, frame).moved(splat_from_photos))
         if any(frame.get(key) not in (None, 0, 0.0) for key in DISTORTION):
             distorted.add(str(frame.get("camera_model", "OPENCV"))[:40])
     cameras.sort(key=lambda camera: camera.name)
-    return tuple(cameras), original_from_photos.inverse(), tuple(sorted(distorted))
+    return tuple(cameras), splat_from_photos @ photos_from_original, tuple(sorted(distorted))
 
 
 def find(folder: Path, splats: Path | None, transforms: Path | None, sfm: Path | None, with_cameras: bool) -> Found:
@@ -106,7 +116,7 @@ def find(folder: Path, splats: Path | None, transforms: Path | None, sfm: Path |
         transforms = transforms or the_only(
             who, look_for(folder, ("transforms.json",)), "transforms.json", "--transforms FILE"
         )
-        cameras, _, distorted = read_transforms(transforms, splat_from_original)
+        cameras, splat_from_original, distorted = read_transforms(transforms, splat_from_original)
         notes = (distortion_note(distorted),) if distorted else ()
     models = [sfm] if sfm else models_in(folder)
     if len(models) > 1:

@@ -141,8 +141,18 @@ def match(photos: Photos, database: Path, options: ColmapOptions, report: Report
     report("matching photos", len(wanted), len(wanted))
 
 
-def solve(photos: Photos, database: Path, folder: Path, options: ColmapOptions, report: Report) -> list[int]:
+def solve(
+    photos: Photos, titles: tuple[str, ...], database: Path, folder: Path, options: ColmapOptions, report: Report
+) -> list[int]:
     """Poses of the cameras and 3D points, by incremental mapping; the largest model is written into `folder`.
+
+    Args:
+        photos: Named by number.
+        titles: (P) their names for messages.
+        database: With features and matches.
+        folder: Is made.
+        options: How.
+        report: Told how many photos have a place.
 
     Returns:
         Numbers of photos in the further models, which hang together in themselves but not with the largest.
@@ -175,7 +185,7 @@ def solve(photos: Photos, database: Path, folder: Path, options: ColmapOptions, 
     report("placing cameras", total, total)
     ranked = sorted(models.values(), key=lambda model: model.num_reg_images(), reverse=True)
     seen = {image.name for image in ranked[0].images.values() if image.has_pose} if ranked else set()
-    left_out = [name for name in photos.names if name not in seen]
+    left_out = [title for name, title in zip(photos.names, titles, strict=True) if name not in seen]
     if len(seen) < max(FEWEST_PHOTOS, LEAST_SHARE * total):
         raise ValueError(
             f"scene build: wanted photos that overlap, got a common scene of {len(seen)} of {total}; they may be too "

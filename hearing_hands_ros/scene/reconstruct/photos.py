@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+PLAIN_FORMATS, PLAIN_MODES = {"JPEG": "jpg", "PNG": "png"}, ("RGB", "L")
 FEWEST_PHOTOS = 3
 LISTED = 8  # names in a message; more would hide what it says
 
@@ -67,6 +69,36 @@ def find_photos(folder: str | Path, report: Report) -> Photos:
         )
     size = sizes.pop() if len(sizes) == 1 else None
     return Photos(folder, tuple(path.name for path in paths), size, tuple(fingerprints))
+
+
+def numbered(photos: Photos, folder: Path) -> Photos:
+    """The same photos for COLMAP, as links named by number: its list of pairs knows no blanks in names.
+
+    What is no plain JPEG or PNG becomes a PNG: Pillow reads more formats than COLMAP.
+    """
+    folder.mkdir(exist_ok=True)
+    names = []
+    for i, title in enumerate(photos.names):
+        source = (photos.folder / title).resolve()
+        with Image.open(source) as image:
+            plain = image.format in PLAIN_FORMATS and image.mode in PLAIN_MODES
+            path = folder / f"{i:06d}.{PLAIN_FORMATS[image.format or ''] if plain else 'png'}"
+            if plain:
+                _link(path, source)
+            elif not path.is_file():
+                draft = path.with_suffix(".part")
+                image.convert("RGB").save(draft, format="PNG")
+                draft.replace(path)
+        names.append(path.name)
+    return replace(photos, folder=folder, names=tuple(names))
+
+
+def _link(path: Path, target: Path) -> None:
+    path.unlink(missing_ok=True)  # the photos may have been moved since
+    try:
+        path.symlink_to(target)
+    except OSError:
+        shutil.copyfile(target, path)  # on a file system without links
 
 
 def listed(names: list[str]) -> str:

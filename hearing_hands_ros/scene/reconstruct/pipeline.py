@@ -16,13 +16,14 @@ from hearing_hands_ros.scene.reconstruct import colmap
 from hearing_hands_ros.scene.reconstruct.colmap import ColmapOptions
 from hearing_hands_ros.scene.reconstruct.descriptors import write_descriptors
 from hearing_hands_ros.scene.reconstruct.model import cameras_of, points_of, up_of
-from hearing_hands_ros.scene.reconstruct.photos import Photos, Report, find_photos
+from hearing_hands_ros.scene.reconstruct.photos import Photos, Report, find_photos, numbered
 from hearing_hands_ros.scene.reconstruct.points import splats_from_points
 from hearing_hands_ros.scene.reconstruct.training import TrainingOptions, View, train
-from hearing_hands_ros.scene.reconstruct.work import Work
+from hearing_hands_ros.scene.reconstruct.work import Work, lost_anew, refuse_loss
 from hearing_hands_ros.scene.sim3 import Sim3
 
 SFM_FOLDER = "sfm"
+PHOTOS_FOLDER = "photos"  # in the work folder, named by number
 BUNDLE_CAMERAS = 16  # default views of a bundle; more only make its file long
 SHOWN_OPACITY, SHOWN_SIZE = 0.9, 0.5  # of Gaussians that stay as they are: opaque, side by side
 FIRST_OPACITY, FIRST_SIZE = 0.1, 1.0  # of Gaussians that training begins with
@@ -33,14 +34,16 @@ class BuildOptions:
     """How a scene is built.
 
     Attributes:
-        frame_id: TF frame of the scene.
+        frame_id: TF frame of the scene; None leaves it as it is, and is `scene` in a new bundle.
         colmap: How camera poses are found.
         training: How Gaussians are fitted, where there is CUDA.
+        force: Whether a bundle may lose registration, materials or trained Gaussians.
     """
 
-    frame_id: str = "scene"
+    frame_id: str | None = None
     colmap: ColmapOptions = field(default_factory=ColmapOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
+    force: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,12 +91,16 @@ def build(photo_folder: str | Path, out: str | Path, options: BuildOptions, repo
     Raises:
         FileNotFoundError: There is no such folder.
         ModuleNotFoundError: pycolmap is not installed.
-        ValueError: The photos are too few, cannot be read, or do not overlap; names them. Or `out` holds other things.
+        ValueError: The photos are too few, cannot be read, or do not overlap; names them. Or `out` holds other things,
+            or would lose what photos do not bring back.
     """
     found = find_poses(photo_folder, out, options, report)
     trained = has_cuda()
     work = found.work
     if trained and work.done.get("training") != asdict(options.training):
+        if not options.force:
+            lost = [what for what in lost_anew(found.bundle, "training" in work.done) if what != "its registration"]
+            refuse_loss(found.bundle, lost, "training begins anew")
         _train(found, options.training, report)
         work.finish("training", **asdict(options.training))
     return BuildReport(
@@ -133,39 +140,51 @@ def find_poses(photo_folder: str | Path, out: str | Path, options: BuildOptions,
     out = Path(out)
     colmap.pycolmap()
     photos = find_photos(photo_folder, report)
-    work = Work.open(out, photos, asdict(options.colmap))
+    work = Work.open(out, photos, asdict(options.colmap), options.force)
+    images = numbered(photos, work.folder / PHOTOS_FOLDER)
     database, model_folder = work.folder / "database.db", work.folder / "model"
     if "features" not in work.done:
-        colmap.extract(photos, database, options.colmap, report)
+        colmap.extract(images, database, options.colmap, report)
         work.finish("features")
     if "matches" not in work.done:
-        colmap.match(photos, database, options.colmap, report)
+        colmap.match(images, database, options.colmap, report)
         work.finish("matches")
     if "model" not in work.done:
-        other_models = colmap.solve(photos, database, model_folder, options.colmap, report)
+        other_models = colmap.solve(images, photos.names, database, model_folder, options.colmap, report)
         work.finish("model", other_models=other_models)
     model = colmap.pycolmap().Reconstruction(model_folder)
+    titles = dict(zip(images.names, photos.names, strict=True))
+    for image in model.images.values():
+        image.name = titles[image.name]
     if "bundle" not in work.done:
-        _write_first_bundle(out, model, database, options)
+        _write_first_bundle(out, model, model_folder, database, options)
         work.finish("bundle")
+    _name_frame(out, options.frame_id)
     return FoundPoses(photos, out, out / SFM_FOLDER, model, cameras_of(model), work)
 
 
-def _write_first_bundle(out: Path, model: Any, database: Path, options: BuildOptions) -> None:
+def _name_frame(out: Path, frame_id: str | None) -> None:
+    """Give a bundle of an earlier run another frame, if one is wanted."""
+    bundle = SceneBundle.load(out, registered=False)
+    if frame_id not in (None, bundle.frame_id):
+        replace(bundle, frame_id=frame_id).save(out, splats_file=bundle.splats.source)
+
+
+def _write_first_bundle(out: Path, model: Any, model_folder: Path, database: Path, options: BuildOptions) -> None:
     """One Gaussian a point, the default cameras, and what a robot's images are found with."""
     sfm = out / SFM_FOLDER
     if sfm.exists():
         shutil.rmtree(sfm)
     sfm.mkdir(parents=True)
     model.write_binary(sfm)
-    write_descriptors(model, database, sfm)
+    write_descriptors(model_folder, database, sfm)  # by the names that the database has
     cameras = cameras_of(model)
     points, rgb = points_of(model)
     splats = splats_from_points(points, rgb, SHOWN_OPACITY, SHOWN_SIZE, source=out.name)
     bundle = SceneBundle(
         name=out.resolve().name,
         splats=splats,
-        frame_id=options.frame_id,
+        frame_id=options.frame_id or "scene",
         up=up_of(cameras),
         cameras=_spread(cameras),
         sfm=Sfm(sfm, Sim3.identity()),
@@ -178,7 +197,7 @@ def _train(found: FoundPoses, options: TrainingOptions, report: Report) -> None:
     from gsplat import rasterization  # type: ignore[import-untyped]
 
     work = found.work.folder
-    views = _views(work, found.photos.folder, options.longest_side, report)
+    views = _views(work, work / PHOTOS_FOLDER, options.longest_side, report)
     points, rgb = points_of(found.model)
     start = splats_from_points(points, rgb, FIRST_OPACITY, FIRST_SIZE, source=found.bundle.name)
     splats = train(start, views, options, rasterization, "cuda", work / "training.pt", report)

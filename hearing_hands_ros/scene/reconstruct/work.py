@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from hearing_hands_ros.scene.document import read_document
 from hearing_hands_ros.scene.reconstruct.photos import Photos
 
 FOLDER = ".work"
@@ -31,16 +32,17 @@ class Work:
     begun_anew: bool = False
 
     @classmethod
-    def open(cls, bundle: Path, photos: Photos, options: dict[str, Any]) -> Work:
+    def open(cls, bundle: Path, photos: Photos, options: dict[str, Any], force: bool = False) -> Work:
         """Go on with a bundle's work, or begin it.
 
         Args:
             bundle: Folder of the bundle; is made if missing.
             photos: What the work is made of.
             options: What else decides the result.
+            force: Whether earlier work may be dropped although the bundle loses what photos do not bring back.
 
         Raises:
-            ValueError: The folder holds something that was not begun here.
+            ValueError: The folder holds something that was not begun here, or something would be lost.
         """
         folder = bundle / FOLDER
         key: dict[str, Any] = {"photos": dict(zip(photos.names, photos.fingerprints, strict=True)), **options}
@@ -54,6 +56,9 @@ class Work:
             return cls(folder, key, dict(state["done"]))
         anew = folder.exists()
         if anew:
+            if not force:
+                trained = state is not None and "training" in state["done"]
+                refuse_loss(bundle, lost_anew(bundle, trained), "photos or options are not those of the earlier run")
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
         work = cls(folder, key, {}, begun_anew=anew)
@@ -69,6 +74,27 @@ class Work:
         draft = self.folder / f"{FILE}.part"
         draft.write_text(json.dumps({"key": self.key, "done": self.done}, indent=1), encoding="utf-8")
         draft.replace(self.folder / FILE)
+
+
+def lost_anew(bundle: Path, trained: bool) -> list[str]:
+    """What a bundle would lose if it were begun anew."""
+    if not (bundle / "scene.yaml").is_file():
+        return []
+    document = read_document(bundle / "scene.yaml", "scene build")
+    parts = {"its registration": bool(document.get("registration")), "its materials": bool(document.get("materials"))}
+    return [what for what, there in {**parts, "its trained Gaussians": trained}.items() if there]
+
+
+def refuse_loss(bundle: Path, lost: list[str], why: str) -> None:
+    """Raise if something would be lost.
+
+    Raises:
+        ValueError: Says what.
+    """
+    if lost:
+        raise ValueError(
+            f"scene build: {why}, and {str(bundle)!r} would lose {', '.join(lost)}; choose another --out, or --force"
+        )
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -68,6 +68,36 @@ def test_nerfstudio_without_applied_transform(tmp_path: Path) -> None:
     assert_points_land_where_they_were_photographed(imported(folder))
 
 
+def test_nerfstudio_scales_photos_that_were_scaled_before(tmp_path: Path) -> None:
+    """Its offset is in photo units; the scale that it writes down has the photos' own in it."""
+    folder, before = write_nerfstudio(tmp_path / "ns", applied_scale=2.0), 2.0
+    path = folder / "data/transforms.json"
+    document = json.loads(path.read_text())
+    for frame in document["frames"]:
+        for row in frame["transform_matrix"][:3]:
+            row[3] *= before
+    path.write_text(json.dumps(document))
+    path = next(folder.glob("outputs/*/*/dataparser_transforms.json"))
+    training = json.loads(path.read_text())
+    transform, scale = np.array(training["transform"]), training["scale"]
+    path.write_text(json.dumps({**training, "scale": scale * before}))
+    points = scale * (before * POINTS @ transform[:, :3].T + transform[:, 3])
+    write_splats(folder / "exports/splat/splat.ply", splats_at(points))
+    write_model(folder / "data/colmap/sparse/0", photos())
+    bundle = imported(folder)
+    assert_points_land_where_they_were_photographed(bundle)
+    assert bundle.sfm is not None
+    np.testing.assert_allclose(bundle.sfm.splat_from_sfm.apply(POINTS), bundle.splats.means, atol=1e-5)
+
+
+def test_links_in_a_circle_are_not_followed(tmp_path: Path) -> None:
+    folder = write_gaussian_splatting(tmp_path / "gs")
+    write_model(folder / "sparse/0", photos())
+    (folder / "sparse/again").symlink_to(folder)
+    sfm = imported(folder).sfm
+    assert sfm is not None and sfm.folder == folder / "sparse/0"
+
+
 def test_nerfstudio_takes_the_colmap_model_into_splat_units(tmp_path: Path) -> None:
     folder = write_nerfstudio(tmp_path / "ns")
     write_model(folder / "data/colmap/sparse/0", photos())

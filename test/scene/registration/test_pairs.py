@@ -44,6 +44,22 @@ def test_residuals_are_named_and_one_wrong_pair_is_left_out_of_the_fit():
     assert (registration.parent_frame, registration.residual_mm) == ("base_link", report.residual_mm)
 
 
+@pytest.mark.parametrize("off_m", [0.1, 0.5])
+def test_of_five_pairs_a_mistyped_one_is_found_or_all_are_refused(off_m):
+    refused = 0
+    for seed in range(12):
+        given_pairs = pairs(5, noise_mm=1.0, seed=seed)
+        given_pairs[2] = PointPair("typo", given_pairs[2].splat, given_pairs[2].robot_m + [0.0, off_m, 0.0])
+        try:
+            report = register_from_pairs(given_pairs)
+        except RegistrationRefusedError:
+            refused += 1
+            continue
+        assert [o.name for o in report.observations if not o.is_inlier] == ["typo"]
+        assert report.parent_from_splat.scale == pytest.approx(0.37, rel=5e-3)
+    assert refused <= 2
+
+
 def test_a_poor_fit_is_refused_by_the_limit_and_the_worst_are_named():
     with pytest.raises(RegistrationRefusedError, match=r"wanted 10 mm or less; worst: p\d+ \(\d") as refused:
         register_from_pairs(pairs(12, noise_mm=14.0), Limits(inlier_share=0.1))
