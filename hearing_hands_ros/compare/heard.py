@@ -133,7 +133,7 @@ class HeardSound:
         return first
 
     def _begin_lost(self) -> None:
-        self._lost = np.zeros(0, np.bool_)  # of input samples that are still in the resampler
+        self._lost: NDArray[np.bool_] = np.zeros(0, np.bool_)  # of input samples that are still in the resampler
         self._lost_from = 0  # number in the stretch of the first of them
 
     def _lost_of(self, lost: NDArray[np.bool_], count: int, rate_hz: int) -> NDArray[np.bool_]:

@@ -60,7 +60,7 @@ def colour(name: str, uv: Array, points: Array, tile_m: float, seed: int) -> Arr
     size = len(pixels)
     if name.startswith("poster-"):
         share = np.clip(uv / tile_m + 0.5, 0.0, 1.0)
-        stains = np.ones(len(uv))
+        stains: Array = np.ones(len(uv))
     else:
         share = np.abs((uv / tile_m + 0.5) % 2.0 - 1.0)
         scuff = noise(points, 0.035, 7 * seed + 1, 2)

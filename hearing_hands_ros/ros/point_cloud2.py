@@ -86,7 +86,7 @@ def _read_points(
     dtype = _dtype_from_fields(cloud.fields, cloud.point_step)
     if bool(cloud.is_bigendian) != (sys.byteorder == "big"):
         dtype = dtype.newbyteorder()
-    points = np.ndarray(shape=(cloud.width * cloud.height,), dtype=dtype, buffer=cloud.data)
+    points: NDArray[Any] = np.ndarray(shape=(cloud.width * cloud.height,), dtype=dtype, buffer=cloud.data)
     if field_names is not None:
         wanted = list(field_names)
         _must(set(wanted) <= set(dtype.names or ()), "Requests field is not in the fields of the PointCloud!")

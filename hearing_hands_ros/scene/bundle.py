@@ -24,6 +24,7 @@ from hearing_hands_ros.scene.document import (
     read_document,
     refuse,
 )
+from hearing_hands_ros.scene.npy import map_npy
 from hearing_hands_ros.scene.sim3 import Sim3
 from hearing_hands_ros.scene.splats import SplatScene, read_splats, write_splats
 
@@ -354,7 +355,7 @@ def _load_labels(
         faults.append(f"{name}: wanted the labels of the Gaussians, got nothing at {folder / name}")
         return none
     try:
-        labels = _read_npy(folder / name)
+        labels = np.array(map_npy(folder / name))  # a map would die with the file
     except ValueError as error:
         faults.append(f"{name}: {error}")
         return none
@@ -362,15 +363,6 @@ def _load_labels(
         faults.append(f"{name}: wanted ({len(splats)},), one label for each Gaussian, got {labels.shape}")
     faults += [f"{name}: {fault}" for fault in _label_faults(labels, len(materials["names"]))]
     return np.asarray(labels)
-
-
-def _read_npy(path: Path) -> NDArray[Any]:
-    """Read an array that is as large as it says: mapped, not allocated, until that is known."""
-    try:
-        with np.errstate(over="ignore"):
-            return np.array(np.lib.format.open_memmap(path, mode="r"))
-    except Exception as error:  # numpy evaluates the header and lets whatever is wrong with it escape
-        raise ValueError(f"wanted a .npy file, got one that cannot be read: {error}") from error
 
 
 def _sfm_faults(folder: Path, document: Mapping[Any, Any]) -> list[str]:

@@ -155,7 +155,7 @@ def _tangent(normal: Array, towards: Array, up: Array) -> Array:
 
 
 def _pair(normal: Array, along: Array) -> tuple[Array, Array]:
-    across = np.cross(normal, along)
+    across = np.asarray(np.cross(normal, along), np.float64)
     return across, -across
 
 

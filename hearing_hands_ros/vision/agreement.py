@@ -100,7 +100,7 @@ def measure(
 
 
 def _touch(point: Array, normal: Array, rng: np.random.Generator) -> Moment:
-    heading = np.cross(normal, rng.normal(size=3))
+    heading = np.asarray(np.cross(normal, rng.normal(size=3)), np.float64)
     keypoints = np.stack([np.full((21, 3), np.nan), hand.touching(point, normal, heading)])
     return Moment(keypoints, np.array([False, True]), hand=1, point_m=point, normal=normal)
 
@@ -123,7 +123,7 @@ def _tell(
     features: Features, label: NDArray[np.int64], points: Array, cell: NDArray[np.int64], asked: dict[str, Features]
 ) -> dict[str, NDArray[np.int64]]:
     """Material of each asked feature by a ridge-regression probe on the cells of the other half of the scene."""
-    told = {name: np.full(len(values), -1, np.int64) for name, values in asked.items()}
+    told: dict[str, NDArray[np.int64]] = {name: np.full(len(values), -1, np.int64) for name, values in asked.items()}
     # Halves in blocks along the longest side, so that neighbours of a touch are not what the probe learned from.
     axis = int(np.argmax(np.ptp(points, axis=0)))
     rank = np.argsort(np.argsort(points[:, axis]))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.scene.importers import colmap, gaussian_splatting, nerfstudio
@@ -102,7 +103,7 @@ def import_scene(folder: Path, name: str, options: ImportOptions) -> tuple[Scene
     return bundle, found
 
 
-def _direction(up: Sequence[float]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _direction(up: Sequence[float]) -> NDArray[np.float64]:
     vector = np.asarray(up, np.float64)
     length = float(np.linalg.norm(vector))
     if vector.shape != (3,) or not np.isfinite(length) or length == 0.0:

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from hearing_hands_ros.scene.npy import map_npy
+
 TYPES = {
     "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2", "ushort": "u2",
     "uint16": "u2", "int": "i4", "int32": "i4", "uint": "u4", "uint32": "u4", "float": "f4", "float32": "f4",
@@ -35,12 +37,13 @@ def read_cloud(path: str | Path) -> NDArray[np.float64]:
     if path.suffix.lower() != ".npy":
         raise ValueError(f"{who}: wanted a file that ends in .ply or .npy, got {path.suffix!r}")
     try:
-        points = np.lib.format.open_memmap(path, mode="r")  # mapped: the header may lie about the size
-    except Exception as error:  # numpy evaluates the header and lets whatever is wrong with it escape
-        raise ValueError(f"{who}: wanted a .npy file, got one that cannot be read: {error}") from error
+        points = map_npy(path)
+    except ValueError as error:
+        raise ValueError(f"{who}: {error}") from error
     if points.ndim != 2 or points.shape[1] < 3 or points.dtype.kind not in "fiu":
         raise ValueError(f"{who}: wanted (M, 3) numbers, got {points.dtype} {points.shape}")
-    return points[:, :3].astype(np.float64)
+    with np.errstate(invalid="ignore"):  # points that a sensor marks as missing by some NaN
+        return points[:, :3].astype(np.float64)
 
 
 def _read_ply(who: str, path: Path) -> NDArray[np.float64]:
@@ -69,7 +72,8 @@ def _read_ply(who: str, path: Path) -> NDArray[np.float64]:
     if len(body) < int(count) * dtype.itemsize:
         raise ValueError(f"{who}: wanted {count} vertices of {dtype.itemsize} bytes, got {len(body)} bytes")
     table = np.frombuffer(body, dtype, int(count))
-    return np.stack([table[axis].astype(np.float64) for axis in "xyz"], axis=1)
+    with np.errstate(invalid="ignore"):  # points that a sensor marks as missing by some NaN
+        return np.stack([table[axis].astype(np.float64) for axis in "xyz"], axis=1)
 
 
 def _ascii(who: str, body: bytes, count: int, columns: list[int]) -> NDArray[np.float64]:

@@ -88,7 +88,7 @@ def fit_poses(splat: Poses, parent: Poses, limits: Limits, seed: int = 0) -> tup
             f"registration from images: wanted two or more cameras at least {LEAST_BASELINE_M} m apart whose poses fit "
             f"together, got none among {len(splat)} within {spread:.3f} m{_hint(splat, parent, limits)}"
         )
-    inliers = np.zeros(len(splat), np.bool_)
+    inliers: NDArray[np.bool_] = np.zeros(len(splat), np.bool_)
     for _ in range(ROUNDS):
         now = limits.inliers(*pose_residuals(best, splat, parent))
         if np.count_nonzero(now) < 2 or (now == inliers).all():

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hearing_hands_ros.scene.render.model import BLUR, CameraBatch, Rendering
 from hearing_hands_ros.scene.splats import SplatScene
@@ -80,7 +81,7 @@ def _on_gpu(splats: SplatScene) -> list[Tensor]:
 def _render(
     scene: list[Tensor],
     cameras: CameraBatch,
-    which: np.ndarray,
+    which: NDArray[np.int64],
     background: tuple[float, float, float],
     pictures: Rendering,
 ) -> None:
