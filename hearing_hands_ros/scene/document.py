@@ -33,13 +33,41 @@ _short.maxstring = _short.maxother = 120
 _short.maxlist = _short.maxtuple = 8
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML without references, with which a short text can say a very long one."""
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without merged keys, which unfold a short text into a very long one while it is read."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        if any(key.tag == "tag:yaml.org,2002:merge" for key, _ in node.value):
+            raise yaml.constructor.ConstructorError(None, None, "merged keys ('<<') are not read here", None)
+        super().flatten_mapping(node)
+
+
+class _Loader(_PlainLoader):
+    """YAML without references too, with which a value can be very long."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             raise yaml.composer.ComposerError(None, None, "references are not read here", None)
         return super().compose_node(parent, index)
+
+
+def load_yaml(path: Path, who: str, references: bool = True) -> Any:
+    """What a YAML file holds.
+
+    Args:
+        path: The file.
+        who: Begins the message.
+        references: Whether `*name` may stand for what `&name` marked, as `yaml.dump` writes what is there twice. It
+            can make a value far longer than the file; show it by `shown` only.
+
+    Raises:
+        ValueError: It is no YAML, or merges keys.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        return yaml.load(text, _PlainLoader if references else _Loader)  # noqa: S506  (derived from SafeLoader)
+    except Exception as error:  # dates, numbers and nesting that YAML allows and Python does not
+        raise ValueError(f"{who}: wanted YAML, got something else: {error}") from error
 
 
 def read_document(path: Path, who: str) -> dict[Any, Any]:
@@ -51,10 +79,7 @@ def read_document(path: Path, who: str) -> dict[Any, Any]:
     size = path.stat().st_size
     if size > LARGEST_BYTES:
         raise ValueError(f"{who}: {path.name}: wanted at most {LARGEST_BYTES} bytes, got {size}")
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  (derived from SafeLoader)
-    except Exception as error:  # dates, numbers and nesting that YAML allows and Python does not
-        raise ValueError(f"{who}: {path.name}: wanted YAML, got something else: {error}") from error
+    document = load_yaml(path, f"{who}: {path.name}", references=False)
     if not isinstance(document, dict):
         refuse(who, [f"{path.name}: wanted keys and values, got {type(document).__name__}"])
     return document

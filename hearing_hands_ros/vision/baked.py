@@ -148,7 +148,7 @@ class BakedFeatures:
         if not path.is_file():
             raise FileNotFoundError(f"{who}: wanted baked features, got nothing at {path}; hearing-hands scene bake")
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 content = {name: stored[name] for name in stored.files}
             wanted = {"format": FORMAT, "scene": identity(bundle, view), "encoder": encoder.name}
             got = {name: content[name].item() for name in wanted}
@@ -161,6 +161,8 @@ class BakedFeatures:
         for name, value in wanted.items():
             if got[name] != value:
                 raise ValueError(f"{who}: {name} wanted {value!r}, got {got[name]!r}; bake again")
+        if cells.points_m.shape[1] != 3 or not (0.0 < cells.cell_m < np.inf and np.isfinite(cells.normals).all()):
+            raise ValueError(f"{who}: wanted (C, 3) finite cells of a positive size, got other ones; bake again")
         if features.shape != (len(cells), encoder.dim):
             raise ValueError(f"{who}: features wanted {(len(cells), encoder.dim)}, got {features.shape}")
         return cls(cells, features, encoder.name, identity(bundle, view))

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from hearing_hands_ros.scene.document import load_yaml, shown
 from hearing_hands_ros.scene.registration.images import CameraObservation
 from hearing_hands_ros.scene.registration.localize import Lens
 from hearing_hands_ros.scene.registration.pixels import read_pixels
@@ -35,26 +35,25 @@ def read_image_folder(folder: str | Path) -> tuple[list[CameraObservation], dict
     path = folder / "poses.yaml"
     if not path.is_file():
         raise FileNotFoundError(f"images '{folder}': wanted a folder with poses.yaml, got nothing at {path}")
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"'{path}': wanted YAML, got something else: {error}") from error
+    document = load_yaml(path, f"'{path}'")
     if not isinstance(document, dict) or not isinstance(document.get("images"), list):
         raise ValueError(f"'{path}': wanted 'camera' and a list 'images', got {type(document).__name__}")  # noqa: TRY004
     taken: list[CameraObservation] = []
     left_out: dict[str, str] = {}
     for index, entry in enumerate(document["images"]):
         if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
-            raise ValueError(f"'{path}': images[{index}]: wanted {{file, position_m, rotation_wxyz}}, got {entry!r}")  # noqa: TRY004
+            wanted = "{file, position_m, rotation_wxyz}"
+            raise ValueError(f"'{path}': images[{index}]: wanted {wanted}, got {shown(entry)}")  # noqa: TRY004
         name = entry["file"]
         if entry.get("position_m") is None or entry.get("rotation_wxyz") is None:
             left_out[name] = "no pose in poses.yaml"
             continue
-        lens = _lens(f"'{path}': {name}", entry.get("camera", document.get("camera")))
+        lens = _lens(f"'{path}': {name[:120]}", entry.get("camera", document.get("camera")))
         try:
-            pose = Sim3(1.0, np.asarray(entry["rotation_wxyz"], float), np.asarray(entry["position_m"], float))
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"'{path}': {name}: wanted a pose, got {entry!r}: {error}") from error
+            turn, place = (np.array([float(v) for v in entry[key]]) for key in ("rotation_wxyz", "position_m"))
+            pose = Sim3(1.0, turn, place)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValueError(f"'{path}': {name[:120]}: wanted a pose, got {shown(entry)}: {error}") from error
         try:
             image = read_pixels(folder / name)
         except ValueError as error:
@@ -66,11 +65,11 @@ def read_image_folder(folder: str | Path) -> tuple[list[CameraObservation], dict
 
 def _lens(who: str, entry: Any) -> Lens:
     if not isinstance(entry, Mapping) or any(key not in entry for key in CAMERA_KEYS):
-        raise ValueError(f"{who}: wanted a camera with {', '.join(CAMERA_KEYS)}, got {entry!r}")
+        raise ValueError(f"{who}: wanted a camera with {', '.join(CAMERA_KEYS)}, got {shown(entry)}")
     try:
         fx, fy, cx, cy = (float(entry[key]) for key in CAMERA_KEYS[2:])
         distortion = tuple(float(value) for value in entry.get("distortion") or ())
         model = entry.get("distortion_model", "plumb_bob" if distortion else "")
         return Lens(int(entry["width"]), int(entry["height"]), fx, fy, cx, cy, model, distortion)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{who}: wanted a camera, got {entry!r}: {error}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{who}: wanted a camera, got {shown(entry)}: {error}") from error

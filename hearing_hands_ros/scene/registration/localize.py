@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -229,14 +228,15 @@ def _read_features(colmap: Any, folder: Path) -> tuple[Array, NDArray[np.intp], 
     if not path.is_file():
         raise FileNotFoundError(f"{who}: wanted descriptors.npz, the features of its photos, got none at {path}")
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            descriptors, ids = archive["descriptors"], archive["point3d_ids"]
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            descriptors, ids = (np.asarray(archive[name]) for name in ("descriptors", "point3d_ids"))
         model = colmap.Reconstruction(folder)
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile, RuntimeError) as error:
+    except Exception as error:  # of zip, zlib, numpy's header or COLMAP
         raise ValueError(f"{who}: wanted a COLMAP model and descriptors, got damaged ones: {error}") from error
-    if descriptors.dtype != np.uint8 or descriptors.shape != (len(ids), 128) or ids.ndim != 1:
-        got = f"{descriptors.dtype} {descriptors.shape} and {ids.shape}"
-        raise ValueError(f"{who}: descriptors.npz: wanted uint8 (M, 128) and ids (M,), got {got}")
+    numbers_agree = descriptors.shape == (ids.size, 128) and ids.ndim == 1
+    if not numbers_agree or descriptors.dtype != np.uint8 or ids.dtype.kind not in "iu":
+        got = f"{descriptors.dtype} {descriptors.shape} and {ids.dtype} {ids.shape}"
+        raise ValueError(f"{who}: descriptors.npz: wanted uint8 (M, 128) and whole ids (M,), got {got}")
     known = np.array(sorted(model.points3D), np.int64)
     row = np.searchsorted(known, ids)
     belongs = np.isin(ids, known)

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import ArrayLike, NDArray
 
+from hearing_hands_ros.scene.document import load_yaml, shown
 from hearing_hands_ros.scene.registration.report import Limits, RegistrationRefusedError, RegistrationReport, Residual
 from hearing_hands_ros.scene.sim3 import Sim3, umeyama
 
@@ -51,21 +51,18 @@ def read_pairs(path: str | Path) -> list[PointPair]:
     who = f"point pairs '{path}'"
     if not path.is_file():
         raise FileNotFoundError(f"{who}: wanted a .csv or .yaml file, got nothing there")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{who}: wanted text, got bytes that are none: {error}") from error
     suffix = path.suffix.lower()
     if suffix == ".csv":
-        rows = _csv_rows(who, text)
+        rows = _csv_rows(who, path)
     elif suffix in (".yaml", ".yml"):
-        rows = _yaml_rows(who, text)
+        rows = _yaml_rows(who, path)
     else:
         raise ValueError(f"{who}: wanted a file that ends in .csv or .yaml, got {path.suffix!r}")
-    pairs = [PointPair(name, *_points(f"{who}: '{name}'", numbers)) for name, numbers in rows]
+    pairs = [PointPair(name, *_points(f"{who}: {shown(name)}", numbers)) for name, numbers in rows]
     names = [pair.name for pair in pairs]
     if len(set(names)) != len(names):
-        raise ValueError(f"{who}: wanted each name once, got {sorted({n for n in names if names.count(n) > 1})} again")
+        again = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"{who}: wanted each name once, got {shown(again)} again")
     return pairs
 
 
@@ -173,14 +170,18 @@ def _rms(values: Array) -> float:
 def _points(who: str, numbers: list[Any]) -> tuple[Array, Array]:
     try:
         values = np.array([float(number) for number in numbers])
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"{who}: wanted 3 + 3 numbers, got {numbers!r}") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{who}: wanted 3 + 3 numbers, got {shown(numbers)}") from error
     if values.shape != (6,) or not np.isfinite(values).all():
-        raise ValueError(f"{who}: wanted 3 + 3 finite numbers, got {numbers!r}")
+        raise ValueError(f"{who}: wanted 3 + 3 finite numbers, got {shown(numbers)}")
     return values[:3], values[3:]
 
 
-def _csv_rows(who: str, text: str) -> list[tuple[str, list[Any]]]:
+def _csv_rows(who: str, path: Path) -> list[tuple[str, list[Any]]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{who}: wanted text, got bytes that are none: {error}") from error
     reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
     missing = [column for column in COLUMNS if column not in (reader.fieldnames or [])]
     if missing:
@@ -188,17 +189,15 @@ def _csv_rows(who: str, text: str) -> list[tuple[str, list[Any]]]:
     return [(str(row["name"] or "").strip(), [row[column] for column in COLUMNS[1:]]) for row in reader]
 
 
-def _yaml_rows(who: str, text: str) -> list[tuple[str, list[Any]]]:
-    try:
-        document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{who}: wanted YAML, got something else: {error}") from error
+def _yaml_rows(who: str, path: Path) -> list[tuple[str, list[Any]]]:
+    document = load_yaml(path, who)
     if not isinstance(document, list):
         raise ValueError(f"{who}: wanted a list of pairs, got {type(document).__name__}")  # noqa: TRY004
     rows = []
     for index, item in enumerate(document):
         keys = isinstance(item, dict) and all(isinstance(item.get(side), list) for side in ("splat", "robot"))
-        if not keys:
-            raise ValueError(f"{who}: pair {index}: wanted {{name, splat: [x, y, z], robot: [x, y, z]}}, got {item!r}")
+        if not keys or isinstance(item.get("name"), (dict, list)):
+            wanted = "{name, splat: [x, y, z], robot: [x, y, z]}"
+            raise ValueError(f"{who}: pair {index}: wanted {wanted}, got {shown(item)}")
         rows.append((str(item.get("name", index)), [*item["splat"], *item["robot"]]))
     return rows

@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM")  # of photos; Pillow starts programs to read some others
+MOST_PIXELS = 64_000_000
+
 
 def read_pixels(source: Path | IO[bytes]) -> NDArray[np.uint8]:
-    """Decode a JPEG, a PNG, or what else Pillow knows.
+    """Decode a JPEG, a PNG, or another of `FORMATS`.
 
     Args:
         source: A file, or what was in one.
@@ -20,10 +23,13 @@ def read_pixels(source: Path | IO[bytes]) -> NDArray[np.uint8]:
         (H, W, 3) RGB.
 
     Raises:
-        ValueError: It cannot be read, is damaged, or is too large to be a photo.
+        ValueError: It cannot be read, is damaged, or has more than `MOST_PIXELS`.
     """
     try:
-        with Image.open(source) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow lets out
+        with Image.open(source, formats=FORMATS) as picture:
+            width, height = picture.size
+            if width * height <= MOST_PIXELS:
+                return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
+    except Exception as error:  # Pillow lets out whatever its decoders meet
         raise ValueError(f"cannot be read: {error}") from error
+    raise ValueError(f"cannot be read: wanted at most {MOST_PIXELS} pixels, got {width} x {height}")

@@ -45,16 +45,21 @@ def chunk(kind, body):
 
 
 def test_images_that_are_damaged_or_would_fill_the_memory_are_left_out(tmp_path):
-    poses(tmp_path, [entry("a.png"), entry("broken.png"), entry("huge.png"), entry("cut.png")])
+    names = ("a.png", "broken.png", "huge.png", "cut.png", "large.png", "program.png")
+    poses(tmp_path, [entry(name) for name in names])
     whole = (tmp_path / "a.png").read_bytes()
     (tmp_path / "broken.png").write_bytes(whole.replace(b"IDAT", b"ID\0T"))
     (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     size = (30_000).to_bytes(4, "big")
     header = chunk(b"IHDR", size + size + bytes([8, 2, 0, 0, 0]))
     (tmp_path / "huge.png").write_bytes(whole[:8] + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b""))
+    Image.new("1", (8001, 8000)).save(tmp_path / "large.png")
+    Image.new("RGB", (8, 8)).save(tmp_path / "program.png", "EPS")  # PostScript, which would be run to be seen
     taken, left_out = read_image_folder(tmp_path)
     assert [o.name for o in taken] == ["a.png"]
-    assert set(left_out) == {"broken.png", "huge.png", "cut.png"}
+    assert set(left_out) == set(names[1:])
+    assert "wanted at most 64000000 pixels, got 8001 x 8000" in left_out["large.png"]
+    assert "cannot identify" in left_out["program.png"]
     assert all(why.startswith("cannot be read: ") for why in left_out.values())
 
 
