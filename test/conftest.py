@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-
 # New examples are for those who look for faults, not for whoever waits for a merge.
 settings.register_profile("repeatable", derandomize=True)
 if os.environ.get("CI"):
