@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -38,6 +39,7 @@ def spin(make_node: Callable[[], Any], args: list[str] | None = None) -> None:
         except ValueError as error:
             logger.fatal(str(error))
             raise SystemExit(2) from None
+        gc.freeze()  # what was imported stays: the collector need not look through it again and again
         executor = EventsExecutor()
         executor.add_node(node)
         # EventsExecutor.spin() of the PyPI wheels never returns; this does, within SPIN_S.
