@@ -28,9 +28,9 @@ from hearing_hands_ros.ros.spin import spin
 from hearing_hands_ros.ros.tf2 import (
     Buffer,
     ExtrapolationException,
+    PolledTransformListener,
     StaticTransformBroadcaster,
     TransformException,
-    TransformListener,
 )
 from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.scene.surface import SplatSurface
@@ -80,7 +80,7 @@ class HandTracker(ManagedNode):
     def __init__(self) -> None:
         super().__init__("hand_tracker")
         self._buffer = Buffer(node=self)
-        self._listener: TransformListener | None = None
+        self._listener: PolledTransformListener | None = None
         self._hands = self.create_lifecycle_publisher(HandTrajectory, "hands", 10)
         self._contacts = self.create_lifecycle_publisher(ContactEvent, "contacts", 50)
         self._static = StaticTransformBroadcaster(self)
@@ -116,7 +116,7 @@ class HandTracker(ManagedNode):
         self._clock_ns, self._clock_moved_s = 0, 0.0
         if self.p.publish_scene_transform:
             self._static.sendTransform(self._scene_transform())
-        self._listener = TransformListener(self._buffer, self)
+        self._listener = PolledTransformListener(self._buffer, self)
         self.get_logger().info(
             f"scene '{self._bundle.name}' in frame '{self._bundle.frame_id}', "
             f"following {', '.join(HANDS[hand] for hand in self._frames_of_hand)}"
@@ -208,6 +208,8 @@ class HandTracker(ManagedNode):
     def _tick(self) -> None:
         """Take every frame whose time has come and whose TF is there or will not come any more."""
         now_ns = self.get_clock().now().nanoseconds
+        if self._listener is not None:
+            self._listener.take_waiting()
         if self._clock_stands(now_ns):
             return
         if self._now_ns and not -STEP_BACK_NS <= now_ns - self._now_ns <= JUMP_NS:

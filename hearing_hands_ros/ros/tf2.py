@@ -20,7 +20,7 @@ if TYPE_CHECKING:
         TimeoutException,
         TransformException,
     )
-    from .tf2_listener import TransformListener
+    from .tf2_listener import PolledTransformListener, TransformListener
 
     IS_REAL_TF2: bool
 else:
@@ -38,6 +38,12 @@ else:
             TransformListener,
         )
 
+        class PolledTransformListener(TransformListener):
+            """The real listener takes its messages as they come: nothing ever waits."""
+
+            def take_waiting(self) -> None:
+                """Do nothing."""
+
         IS_REAL_TF2 = True
     except ModuleNotFoundError as error:
         if error.name not in _PARTS:
@@ -52,7 +58,7 @@ else:
             TimeoutException,
             TransformException,
         )
-        from .tf2_listener import TransformListener
+        from .tf2_listener import PolledTransformListener, TransformListener
 
         IS_REAL_TF2 = False
 
@@ -63,6 +69,7 @@ __all__ = [
     "ExtrapolationException",
     "InvalidArgumentException",
     "LookupException",
+    "PolledTransformListener",
     "StaticTransformBroadcaster",
     "TimeoutException",
     "TransformBroadcaster",

@@ -1,11 +1,14 @@
-"""`TransformListener` for machines without tf2_ros."""
+"""`TransformListener` for machines without tf2_ros, and one that takes its messages when it is asked to."""
 
 from __future__ import annotations
 
 import threading
 from typing import Any
+from uuid import uuid4
 
 from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import JumpThreshold
+from rclpy.duration import Duration
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.logging import get_logger
 from rclpy.node import Node
@@ -18,6 +21,7 @@ from .tf2_messages import MalformedMessageError, edges_in_bytes
 
 _AUTHORITY = "default_authority"
 _DEPTH = 100
+_POLLED_DEPTH = 1000
 _SPIN_S = 0.25
 
 
@@ -55,12 +59,7 @@ class TransformListener:
         self.buffer = buffer
         self.malformed = 0
         if node is None:
-            node = Node(
-                f"transform_listener_impl_{id(self):010x}",
-                enable_rosout=False,
-                start_parameter_services=False,
-                parameter_overrides=[Parameter("use_sim_time", value=False)],
-            )
+            node = _quiet_node()
         self.node = node
         if qos is None:
             qos = QoSProfile(depth=_DEPTH, durability=DurabilityPolicy.VOLATILE, history=HistoryPolicy.KEEP_LAST)
@@ -125,6 +124,52 @@ class TransformListener:
         insert = buffer.insert
         for parent, child, stamp_ns, values in edges:
             insert(parent, child, stamp_ns, values, _AUTHORITY, is_static)
+
+
+class PolledTransformListener(TransformListener):
+    """Fills a buffer when told to, with all messages that have come since.
+
+    For a node that looks at TF in a rhythm of its own: at 1 kHz of messages, one wake-up of the interpreter for all that
+    came within a frame takes half the processor time of one for each. The subscriptions live in a node of their own,
+    which nobody spins. Before simulated time jumps back, what waits is taken, so that the buffer forgets it too.
+
+    Args:
+        buffer: Where transforms go.
+        node: Node whose clock is watched for jumps.
+        depth: Messages of /tf that may wait; older ones are dropped.
+    """
+
+    def __init__(self, buffer: Buffer, node: Any, *, depth: int = _POLLED_DEPTH) -> None:
+        super().__init__(buffer, _quiet_node(), qos=depth)
+        threshold = JumpThreshold(min_forward=None, min_backward=Duration(nanoseconds=-1), on_clock_change=True)
+        self._jump_handle = node.get_clock().create_jump_callback(threshold, pre_callback=self.take_waiting)
+
+    def take_waiting(self) -> None:
+        """Take all messages that have come, static edges first."""
+        for subscription, take in ((self.tf_static_sub, self.static_callback), (self.tf_sub, self.callback)):
+            with subscription.handle:
+                while (taken := subscription.handle.take_message(TFMessage, True)) is not None:
+                    take(taken[0])
+
+    def unregister(self) -> None:
+        """Cease to listen, and take down the node; safe to call again."""
+        handle = self.__dict__.pop("_jump_handle", None)
+        if handle is not None:
+            handle.unregister()
+            super().unregister()
+            self.node.destroy_node()
+
+
+def _quiet_node() -> Node:
+    """Make a node for subscriptions alone, of tf2's name for it; whoever renames the process's node leaves this one."""
+    name = f"transform_listener_impl_{uuid4().hex[:10]}"
+    return Node(
+        name,
+        cli_args=["--ros-args", "-r", f"__node:={name}"],
+        enable_rosout=False,
+        start_parameter_services=False,
+        parameter_overrides=[Parameter("use_sim_time", value=False)],
+    )
 
 
 def _spin(executor: Any, node: Any, stop: threading.Event) -> None:
