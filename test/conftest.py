@@ -8,9 +8,14 @@ import random
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from hearing_hands_ros.scene.bundle import SceneBundle
+    from hearing_hands_ros.scene.surface import SplatSurface
 
 # New examples are for those who look for faults, not for whoever waits for a merge.
 settings.register_profile("repeatable", derandomize=True)
@@ -45,6 +50,22 @@ def private_domain(free_domain: Callable[[], int], tmp_path: Path) -> dict[str, 
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
         "ROS_LOG_DIR": str(tmp_path),
     }
+
+
+@pytest.fixture(scope="session")
+def bundle() -> SceneBundle:
+    """The demo's scene."""
+    from hearing_hands_ros.scene.bundle import SceneBundle
+
+    return SceneBundle.load(Path(__file__).parents[1] / "demo" / "scene")
+
+
+@pytest.fixture(scope="session")
+def surface(bundle: SceneBundle) -> SplatSurface:
+    """Its surface."""
+    from hearing_hands_ros.scene.surface import SplatSurface
+
+    return SplatSurface(bundle)
 
 
 LIVE = {"free_domain", "private_domain", "ros_domain", "shared_ros_domain"}

@@ -28,16 +28,6 @@ def truth() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def bundle() -> SceneBundle:
-    return SceneBundle.load(DEMO / "scene")
-
-
-@pytest.fixture(scope="module")
-def surface(bundle: SceneBundle) -> SplatSurface:
-    return SplatSurface(bundle)
-
-
-@pytest.fixture(scope="module")
 def bag() -> dict[str, Any]:
     """Topics, TF and sound as any standard reader gives them."""
     out: dict[str, Any] = {"static": {}, "tf_ns": [], "tf": [], "audio_ns": [], "audio": [], "first": []}

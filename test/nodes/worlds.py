@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from geometry_msgs.msg import TransformStamped
+from hearing_hands_ros.msg import ContactEvent
 from tf2_msgs.msg import TFMessage
 
 from hearing_hands_ros.motion.hands import end_effector_keypoints
@@ -50,6 +51,11 @@ def tap_height(t: float, period_s: float = 1.0, speed: float = 0.3, dwell_s: flo
     """Height of a fingertip over the table that taps once a period, in its middle."""
     t = t % period_s - period_s / 2
     return min(speed * max(-t, t - dwell_s, 0.0), 0.1)
+
+
+def ended_ones(events: list[ContactEvent]) -> list[ContactEvent]:
+    """Those that say that a touch has ended."""
+    return [event for event in events if event.phase == ContactEvent.ENDED]
 
 
 class TfHand:

@@ -18,7 +18,7 @@ from tf2_msgs.msg import TFMessage
 
 from hearing_hands_ros.ros.tf2_broadcaster import StaticTransformBroadcaster, TransformBroadcaster
 from hearing_hands_ros.ros.tf2_buffer import Buffer
-from hearing_hands_ros.ros.tf2_listener import TransformListener
+from hearing_hands_ros.ros.tf2_listener import PolledTransformListener, TransformListener
 
 pytestmark = pytest.mark.usefixtures("ros")
 
@@ -136,6 +136,60 @@ def test_a_listener_with_its_own_thread_fills_the_buffer_and_ends(graph):
     assert not thread.is_alive()
 
 
+def test_a_polled_listener_takes_what_waits_when_it_is_told_to(graph):
+    node = graph.node("looks_by_itself")
+    buffer = Buffer(node=node)
+    listener = PolledTransformListener(buffer, node)
+    broadcaster = TransformBroadcaster(graph.node("broadcaster"))
+    fixed = StaticTransformBroadcaster(graph.node("fixed"))
+    graph.until(lambda: broadcaster.pub_tf.get_subscription_count() > 0)
+    fixed.sendTransform(edge("map", "table", x=1.0))
+    for number in range(300):
+        broadcaster.sendTransform(edge("table", "hand", 1.0 + 0.001 * number, x=2.0))
+    time.sleep(0.5)
+    assert not buffer.can_transform("map", "hand", Time())
+    listener.take_waiting()
+    assert [x_of(buffer, "hand", time_s) for time_s in (1.0, 1.299)] == [3.0, 3.0]
+    listener.unregister()
+    listener.unregister()
+
+
+def test_what_waits_at_a_polled_listener_is_forgotten_when_time_jumps_back(graph):
+    node = graph.node("simulated", parameter_overrides=[Parameter("use_sim_time", value=True)])
+    buffer = Buffer(node=node)
+    listener = PolledTransformListener(buffer, node)
+    set_time = simulated_time(graph, node)
+    broadcaster = TransformBroadcaster(graph.node("broadcaster"))
+    graph.until(lambda: broadcaster.pub_tf.get_subscription_count() > 0)
+    set_time(50.0)
+    broadcaster.sendTransform(edge("map", "hand", 50.0))
+    time.sleep(0.5)
+    set_time(10.0)
+    listener.take_waiting()
+    assert not buffer.can_transform("map", "hand", Time())
+    broadcaster.sendTransform(edge("map", "hand", 10.0, x=8.0))
+    time.sleep(0.5)
+    listener.take_waiting()
+    assert x_of(buffer, "hand", 10.0) == 8.0
+    listener.unregister()
+
+
+def simulated_time(graph, node):
+    """A function that sets the clock of a node."""
+    clock = graph.node("clock").create_publisher(
+        Clock, "/clock", QoSProfile(depth=1, durability=DurabilityPolicy.VOLATILE)
+    )
+
+    def set_time(seconds):
+        wanted = Time(nanoseconds=round(seconds * 1e9))
+        graph.until(
+            lambda: node.get_clock().now().nanoseconds == wanted.nanoseconds,
+            lambda: clock.publish(Clock(clock=wanted.to_msg())),
+        )
+
+    return set_time
+
+
 def test_waiting_resolves_when_the_wire_brings_it(graph):
     buffer = Buffer()
     listener = TransformListener(buffer, graph.node("listener"))
@@ -151,17 +205,7 @@ def test_waiting_resolves_when_the_wire_brings_it(graph):
 def test_only_a_jump_back_of_more_than_a_second_of_simulated_time_clears(graph):
     node = graph.node("simulated", parameter_overrides=[Parameter("use_sim_time", value=True)])
     buffer = Buffer(node=node)
-    clock = graph.node("clock").create_publisher(
-        Clock, "/clock", QoSProfile(depth=1, durability=DurabilityPolicy.VOLATILE)
-    )
-
-    def set_time(seconds):
-        wanted = Time(nanoseconds=round(seconds * 1e9))
-        graph.until(
-            lambda: node.get_clock().now().nanoseconds == wanted.nanoseconds,
-            lambda: clock.publish(Clock(clock=wanted.to_msg())),
-        )
-
+    set_time = simulated_time(graph, node)
     set_time(50.0)
     buffer.set_transform(edge("map", "hand", 50.0), "test")
     buffer.set_transform_static(edge("map", "table"), "test")

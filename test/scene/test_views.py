@@ -21,16 +21,6 @@ DEMO = Path(__file__).parents[2] / "demo" / "scene"
 
 
 @pytest.fixture(scope="module")
-def bundle() -> SceneBundle:
-    return SceneBundle.load(DEMO)
-
-
-@pytest.fixture(scope="module")
-def surface(bundle: SceneBundle) -> SplatSurface:
-    return SplatSurface(bundle)
-
-
-@pytest.fixture(scope="module")
 def views(bundle: SceneBundle, surface: SplatSurface) -> SceneViews:
     return SceneViews(bundle, surface, backend="numba")
 

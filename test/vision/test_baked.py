@@ -38,16 +38,6 @@ class ColourGrid:
 
 
 @pytest.fixture(scope="module")
-def bundle() -> SceneBundle:
-    return SceneBundle.load(DEMO)
-
-
-@pytest.fixture(scope="module")
-def surface(bundle: SceneBundle) -> SplatSurface:
-    return SplatSurface(bundle)
-
-
-@pytest.fixture(scope="module")
 def views(bundle: SceneBundle, surface: SplatSurface) -> SceneViews:
     return SceneViews(bundle, surface, ViewSettings(local=VIEW), backend="numba")
 

@@ -8,14 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearing_hands_ros.scene.npy import map_npy
-
-TYPES = {
-    "char": "i1", "int8": "i1", "uchar": "u1", "uint8": "u1", "short": "i2", "int16": "i2", "ushort": "u2",
-    "uint16": "u2", "int": "i4", "int32": "i4", "uint": "u4", "uint32": "u4", "float": "f4", "float32": "f4",
-    "double": "f8", "float64": "f8",
-}  # fmt: skip
-ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">"}
-HEADER_BYTES = 65536
+from hearing_hands_ros.scene.ply import HEADER_BYTES, ORDERS, TYPES
 
 
 def read_cloud(path: str | Path) -> NDArray[np.float64]:
