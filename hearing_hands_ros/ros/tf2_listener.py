@@ -130,8 +130,9 @@ class PolledTransformListener(TransformListener):
     """Fills a buffer when told to, with all messages that have come since.
 
     For a node that looks at TF in a rhythm of its own. At 1 kHz of messages it costs less processor time to take all
-    that came within a frame at once than to wake up for each (docs/benchmarks.md). The subscriptions live in a node of their
-    own, which nobody spins. Before simulated time jumps back, what waits is taken, so that the buffer forgets it too.
+    that came within a frame at once than to wake up for each (docs/benchmarks.md). The subscriptions live in a node
+    of their own, which nobody spins. Before simulated time jumps back, what waits is taken, so that the buffer forgets
+    it too.
 
     Args:
         buffer: Where transforms go.
