@@ -85,10 +85,30 @@ class ViewFeatures:
             [(self._scene, "global", hand) for hand in hands],
             lambda which: self.views.render([self.views.global_camera] * len(which), [bodies[i] for i in which]),
         )
-        local = np.zeros_like(scene_features)
+        return WindowFeatures(scene_features, *self._local(staged, hands))
+
+    def touches(self, moments: Sequence[Moment]) -> tuple[Features, NDArray[np.bool_]]:
+        """Features of the local views alone.
+
+        Returns:
+            (V, D), and (V,) which were looked up; V may be 0.
+        """
+        return self._local([self.views.stage(moment) for moment in moments], [_drawn(moment) for moment in moments])
+
+    def bare_scene(self) -> Features:
+        """(D,) features of the global view without hands."""
+        features = self.cache.encode(
+            [(self._scene, "global", ())], lambda _: self.views.render([self.views.global_camera], [None])
+        )
+        return np.asarray(features[0])
+
+    def _local(
+        self, staged: Sequence[Staged], hands: Sequence[tuple[bytes, ...]]
+    ) -> tuple[Features, NDArray[np.bool_]]:
+        local = np.zeros((len(staged), self.cache.encoder.dim), np.float32)
         baked = self._look_up(staged, local)
-        rest = np.flatnonzero(~baked)
-        if len(rest):
+        rest = [int(index) for index in np.flatnonzero(~baked)]
+        if rest:
             keys = [
                 (self._scene, "local", hands[i], pose_key(staged[i].camera.position, staged[i].camera.rotation_wxyz))
                 for i in rest
@@ -96,14 +116,14 @@ class ViewFeatures:
             local[rest] = self.cache.encode(
                 keys,
                 lambda which: self.views.render(
-                    [staged[rest[i]].camera for i in which], [bodies[rest[i]] for i in which]
+                    [staged[rest[i]].camera for i in which], [staged[rest[i]].body for i in which]
                 ),
             )
-        return WindowFeatures(scene_features, local, baked)
+        return local, baked
 
     def _look_up(self, staged: Sequence[Staged], local: Features) -> NDArray[np.bool_]:
         """Fill in what is baked; return which rows those are."""
-        if self._baked is None or self.mode == "exact":
+        if self._baked is None or self.mode == "exact" or not staged:
             return np.zeros(len(staged), np.bool_)
         points, normals = (np.stack([getattr(scene, name) for scene in staged]) for name in ("point_m", "normal"))
         features, cell = self._baked.find(points, normals)

@@ -1,0 +1,189 @@
+"""The compact network with its checkpoint: conditions in, log-mel spectrograms out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hearing_hands_ros.model.checkpoint import Checkpoint, load_checkpoint
+from hearing_hands_ros.model.compact.conditions import Conditions
+from hearing_hands_ros.model.compact.config import PATCH, CompactConfig
+from hearing_hands_ros.model.compact.network import CompactNetwork, ConditionBatch
+from hearing_hands_ros.model.flow.guidance import Guided
+from hearing_hands_ros.model.flow.solvers import integrate, uniform_grid
+from hearing_hands_ros.sequence import SequenceConfig
+from hearing_hands_ros.sound.mel import LOG_FLOOR
+
+Array = NDArray[np.float32]
+
+KIND = "compact"
+HIGHEST_LOG_MEL = 2.0  # louder than any full-scale sound
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How a checkpoint wants to be sampled.
+
+    Attributes:
+        steps: Euler steps from noise to sound.
+        guidance: Scale of classifier-free guidance; 1 asks the network once a step instead of twice.
+
+    Raises:
+        ValueError: A field is not possible.
+    """
+
+    steps: int = 4
+    guidance: float = 1.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or not 1 <= self.steps <= 1000:
+            raise ValueError(f"Sampling: steps wanted an integer from 1 to 1000, got {self.steps!r}")
+        if not 0.0 <= self.guidance <= 20.0:
+            raise ValueError(f"Sampling: guidance wanted 0 to 20, got {self.guidance!r}")
+
+
+class CompactGenerator:
+    """Draws spectrograms.
+
+    Args:
+        network: Trained; is put into evaluation mode.
+        mean: (F,) of the training set's log-mel, which the network sees normalised.
+        std: (F,) likewise.
+        sequence: Rates and lengths that it was trained for.
+        sampling: How it wants to be sampled.
+        encoder: Name of the image encoder whose features it knows.
+        device: 'cpu', 'cuda' or 'auto'.
+
+    Raises:
+        ValueError: No CUDA where it is asked for, or sizes that do not fit.
+    """
+
+    def __init__(
+        self,
+        network: CompactNetwork,
+        mean: Tensor,
+        std: Tensor,
+        sequence: SequenceConfig,
+        sampling: Sampling,
+        encoder: str,
+        device: str = "auto",
+    ) -> None:
+        if device not in ("auto", "cpu", "cuda") or (device == "cuda" and not torch.cuda.is_available()):
+            raise ValueError(f"CompactGenerator: wanted a device that is here, 'cpu', 'cuda' or 'auto', got {device!r}")
+        bins = network.config.bins
+        if mean.shape != (bins,) or std.shape != (bins,) or sequence.bins != bins or not (std > 0).all():
+            raise ValueError(
+                f"CompactGenerator: wanted mean and positive std of {bins} bins, sequence too, got "
+                f"{tuple(mean.shape)}, {tuple(std.shape)} and {sequence.bins}"
+            )
+        chosen = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+        self.device = torch.device(chosen)
+        self.network = network.eval().requires_grad_(False).to(self.device)
+        self.sequence, self.sampling, self.encoder = sequence, sampling, encoder
+        self._mean, self._std = (value.float().to(self.device)[:, None] for value in (mean, std))
+
+    @classmethod
+    def load(cls, folder: str | Path, device: str = "auto") -> CompactGenerator:
+        """Load a checkpoint.
+
+        Raises:
+            FileNotFoundError: A file is missing.
+            ValueError: The config, the hash or a tensor is not what it should be.
+        """
+        return cls.of(load_checkpoint(folder, KIND), device)
+
+    @classmethod
+    def of(cls, checkpoint: Checkpoint, device: str = "auto") -> CompactGenerator:
+        """Make it of a checkpoint that was read."""
+        who = str(checkpoint.folder / "config.yaml")
+        config = _fields(who, "network", checkpoint.config["network"], CompactConfig)
+        sampling = _fields(who, "sampling", checkpoint.config.get("sampling", {}), Sampling)
+        encoder = checkpoint.config.get("encoder")
+        if not isinstance(encoder, str) or not encoder:
+            raise ValueError(f"{who}: encoder wanted the name of an image encoder, got {encoder!r}")
+        with torch.device("meta"):
+            network = CompactNetwork(config)
+        parts = {name: tensor for name, tensor in checkpoint.tensors.items() if name in ("mel_mean", "mel_std")}
+        if len(parts) != 2:
+            raise ValueError(f"{who}: wanted tensors mel_mean and mel_std, got {sorted(parts) or 'neither'}")
+        checkpoint.fill(network, "network.")
+        return cls(network, parts["mel_mean"], parts["mel_std"], checkpoint.sequence, sampling, encoder, device)
+
+    def generate(
+        self,
+        conditions: Sequence[Conditions],
+        noise: Sequence[Array],
+        sampling: Sampling | None = None,
+        see: bool = True,
+        feel: bool = True,
+    ) -> list[Array]:
+        """Draw one spectrogram for each window, all in one pass.
+
+        Args:
+            conditions: Of B windows, of any lengths.
+            noise: For each of them (F, T) standard normal, T = PATCH * its tokens.
+            sampling: Other than the checkpoint's.
+            see: Take vision into account.
+            feel: Take hands and touches into account.
+
+        Returns:
+            B log-mel spectrograms (F, T), from the floor of -5 up.
+
+        Raises:
+            ValueError: Not as much noise as conditions.
+        """
+        if not conditions:
+            return []
+        batch = ConditionBatch.of(conditions, self.device)
+        longest = int(batch.hands.shape[1])
+        wanted = [(self.sequence.bins, PATCH * len(c.hands)) for c in conditions]
+        if [n.shape for n in noise] != wanted:
+            raise ValueError(f"CompactGenerator: noise wanted {wanted}, got {[n.shape for n in noise]}")
+        x = torch.zeros(len(noise), self.sequence.bins, PATCH * longest)
+        for row, values in zip(x, noise, strict=True):
+            row[:, : values.shape[1]] = torch.from_numpy(values)
+        flags = [
+            None if take else torch.zeros(len(noise), dtype=torch.bool, device=self.device) for take in (see, feel)
+        ]
+        with torch.inference_mode():
+            mel = self.sample(batch, x.to(self.device), sampling or self.sampling, *flags).cpu().numpy()
+        return [values[:, : shape[1]] for values, shape in zip(mel, wanted, strict=True)]
+
+    def sample(
+        self,
+        batch: ConditionBatch,
+        x: Tensor,
+        sampling: Sampling,
+        see: Tensor | None = None,
+        feel: Tensor | None = None,
+    ) -> Tensor:
+        """From noise (B, F, T) to log-mel (B, F, T); no value leaves the device on the way."""
+        tokens = None if len(set(batch.tokens.tolist())) == 1 else batch.tokens
+        context = self.network.context(batch, see, feel)
+        grid = uniform_grid(sampling.steps)
+        with torch.autocast(x.device.type, torch.bfloat16):
+            if sampling.guidance == 1.0:
+                result = integrate(lambda y, t: self._velocity(y, t, context, tokens), x, grid)
+            else:
+                both = torch.cat([self.network.null_context(context), context])
+                twice = None if tokens is None else tokens.repeat(2)
+                result = integrate(Guided(lambda y, t: self._velocity(y, t, both, twice), sampling.guidance), x, grid)
+        return (result.float() * self._std + self._mean).clamp(float(np.log10(LOG_FLOOR)), HIGHEST_LOG_MEL)
+
+    def _velocity(self, x: Tensor, t: Tensor, context: Tensor, tokens: Tensor | None) -> Tensor:
+        return self.network(x, t, context, tokens).float()
+
+
+def _fields(who: str, name: str, values: Any, kind: type) -> Any:
+    """A dataclass of what a config says, or an error that names it."""
+    try:
+        return kind(**values)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{who}: {name}: {error}") from error

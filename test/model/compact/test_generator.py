@@ -1,0 +1,131 @@
+"""From conditions to spectrograms, by a checkpoint."""
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the generator needs PyTorch")
+pytest.importorskip("safetensors", reason="checkpoints are safetensors")
+
+from hearing_hands_ros.model.checkpoint import save_checkpoint  # noqa: E402
+from hearing_hands_ros.model.compact.conditions import HAND_CHANNELS, TOUCH_CHANNELS, Conditions  # noqa: E402
+from hearing_hands_ros.model.compact.config import PATCH, CompactConfig  # noqa: E402
+from hearing_hands_ros.model.compact.generator import CompactGenerator, Sampling  # noqa: E402
+from hearing_hands_ros.model.compact.network import CompactNetwork  # noqa: E402
+from hearing_hands_ros.model.compact.noise import noise_of_frames  # noqa: E402
+from hearing_hands_ros.sequence import SequenceConfig  # noqa: E402
+
+SMALL = CompactConfig(feature_dim=12, dim=32, depth=2, heads=2, reach=4)
+
+
+def checkpoint(folder, change=lambda config, tensors: None, **sampling):
+    torch.manual_seed(0)
+    network = CompactNetwork(SMALL)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, 0.0, 0.1)
+    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    tensors |= {"mel_mean": torch.full((80,), -3.0), "mel_std": torch.full((80,), 0.5)}
+    config = {
+        "network": asdict(SMALL),
+        "sequence": asdict(SequenceConfig()),
+        "training": "nothing: random weights",
+        "licence": "Apache-2.0",
+        "encoder": "made_up",
+        "sampling": {"steps": 3, **sampling},
+    }
+    change(config, tensors)
+    save_checkpoint(folder, "compact", config, tensors)
+    return folder
+
+
+def conditions(tokens=30, touches=2, seed=0):
+    rng = np.random.default_rng(seed)
+    draw = lambda *shape: rng.normal(size=shape).astype(np.float32)  # noqa: E731
+    return Conditions(
+        draw(tokens, 2 * HAND_CHANNELS),
+        draw(tokens, 2 * TOUCH_CHANNELS),
+        rng.integers(0, touches + 1, (tokens, 2)),
+        draw(touches, SMALL.feature_dim),
+        draw(SMALL.feature_dim),
+    )
+
+
+def noise(made, first=1000, seed=0):
+    return noise_of_frames(first, PATCH * len(made.hands), 80, seed)
+
+
+@pytest.mark.parametrize("guidance", [1.0, 3.0])
+def test_windows_of_different_lengths_in_one_pass_are_as_they_are_alone(tmp_path, guidance):
+    generator = CompactGenerator.load(checkpoint(tmp_path, guidance=guidance), "cpu")
+    windows = [conditions(30), conditions(17, seed=1), conditions(64, touches=5, seed=2)]
+    together = generator.generate(windows, [noise(w) for w in windows])
+    for window, mel in zip(windows, together, strict=True):
+        (alone,) = generator.generate([window], [noise(window)])
+        assert mel.shape == (80, PATCH * len(window.hands))
+        assert np.isfinite(mel).all()
+        assert mel.min() >= -5.0
+        np.testing.assert_allclose(mel, alone, atol=0.05)  # of bfloat16, at a standard deviation of 0.5
+
+
+def test_guidance_moves_away_from_what_no_condition_gives(tmp_path):
+    generator = CompactGenerator.load(checkpoint(tmp_path), "cpu")
+    window = conditions()
+    free, plain, strong = (
+        generator.generate([window], [noise(window)], Sampling(3, guidance))[0] for guidance in (0.0, 1.0, 2.0)
+    )
+    other = conditions(seed=9)
+    np.testing.assert_allclose(free, generator.generate([other], [noise(window)], Sampling(3, 0.0))[0], atol=0.05)
+    assert np.abs(strong - free).mean() > np.abs(plain - free).mean() > 0.01
+
+
+def test_noise_belongs_to_its_time_and_seed():
+    whole = noise_of_frames(100, 500, 80, 0)
+    np.testing.assert_array_equal(noise_of_frames(163, 130, 80, 0), whole[:, 63:193])
+    assert abs(float(whole.mean())) < 0.02
+    assert float(whole.std()) == pytest.approx(1.0, abs=0.02)
+    assert not np.allclose(noise_of_frames(100, 500, 80, 1), whole)
+    far = noise_of_frames(10**11, 10, 80, 0)  # the mel frame of a day in 2024
+    assert not np.allclose(far, noise_of_frames(10**11 + 1, 10, 80, 0))
+
+
+def test_left_out_vision_does_not_matter(tmp_path):
+    generator = CompactGenerator.load(checkpoint(tmp_path), "cpu")
+    window = conditions()
+    other = replace(window, looks=-window.looks, scene=-window.scene)
+    blind = [generator.generate([w], [noise(w)], see=False)[0] for w in (window, other)]
+    np.testing.assert_allclose(*blind, atol=1e-6)
+    seeing = [generator.generate([w], [noise(w)])[0] for w in (window, other)]
+    assert np.abs(seeing[0] - seeing[1]).max() > 0.01
+
+
+def bad(tensor_or_field, value):
+    def change(config, tensors):
+        (tensors if tensor_or_field in tensors else config)[tensor_or_field] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (bad("network", {**asdict(SMALL), "dim": 64}), r"network.no_look' wanted shape \(32,\), got \(16,\)"),
+        (bad("network", {**asdict(SMALL), "wings": 2}), r"network: .*wings"),
+        (bad("sampling", {"steps": 0}), r"sampling: Sampling: steps wanted an integer from 1 to 1000, got 0"),
+        (bad("encoder", ""), "encoder wanted the name of an image encoder, got ''"),
+        (bad("mel_std", torch.zeros(80)), "positive std of 80 bins"),
+        (lambda config, tensors: tensors.pop("mel_mean"), "wanted tensors mel_mean and mel_std"),
+        (lambda config, tensors: tensors.pop("network.null"), r"network\.null"),
+    ],
+)
+def test_a_checkpoint_that_does_not_fit_is_named(tmp_path, change, said):
+    with pytest.raises(ValueError, match=said):
+        CompactGenerator.load(checkpoint(tmp_path, change), "cpu")
+
+
+def test_noise_that_does_not_fit_is_named(tmp_path):
+    generator = CompactGenerator.load(checkpoint(tmp_path), "cpu")
+    window = conditions()
+    with pytest.raises(ValueError, match=r"noise wanted \[\(80, 60\)\], got \[\(80, 58\)\]"):
+        generator.generate([window], [noise(window)[:, :58]])
+    assert generator.generate([], []) == []
