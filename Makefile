@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
-INSTALLED = action cmake config demo hearing_hands_ros launch msg srv tf2_msgs \
+INSTALLED = action cmake config demo hearing_hands_ros launch models msg srv tf2_msgs \
   CMakeLists.txt package.xml pyproject.toml setup.py README.md
 OUT ?= out
 

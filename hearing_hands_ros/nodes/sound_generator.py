@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import compress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from hearing_hands_ros.ros.spin import spin
 from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.scene.surface import SplatSurface
 
+if TYPE_CHECKING:
+    from hearing_hands_ros.vision.view_features import Mode
+
 REMEMBERED_TOUCHES = 1000
 HANDS_WAIT_S = 1.0  # the tracker sends a window twice a second
 
@@ -36,8 +39,17 @@ HANDS_WAIT_S = 1.0  # the tracker sends a window twice a second
 class SoundGeneratorParameters(CommonParameters):
     """Parameters of `sound_generator`."""
 
-    model: str = parameter("", "Folder of the model: a bank of recorded touches (bank.yaml), later a checkpoint.")
-    scene: str = parameter("", "Folder of the scene bundle; finds the touches of candidates that come without any.")
+    model: str = parameter(
+        "", "Folder of the model: a bank of recorded touches (bank.yaml) or a checkpoint (config.yaml)."
+    )
+    scene: str = parameter(
+        "", "Folder of the scene bundle: a checkpoint looks at it, and it finds the touches of candidates without any."
+    )
+    views: Mode = parameter(
+        "baked",
+        "How a checkpoint sees what is touched: rendered with the hand, looked up, or looked up where that is safe.",
+        choices=("exact", "baked", "auto"),
+    )
     device: str = parameter("auto", "Where the model computes.", choices=("auto", "cpu", "cuda"))
     lead_s: float = parameter(0.1, "Sound published before a touch begins, s.", low=0.0, high=2.0)
     tail_s: float = parameter(1.2, "Sound published after a touch ended, s.", low=0.1, high=10.0)
@@ -79,7 +91,7 @@ class SoundGenerator(ManagedNode):
         self.p = read_parameters(self, SoundGeneratorParameters)
         if not self.p.model:
             raise ValueError("sound_generator: parameter 'model' wants the folder of a model, got an empty string")
-        self._predictor = load_predictor(self.p.model, self.p.device)
+        self._predictor = load_predictor(self.p.model, self.p.device, self.p.scene, self.p.views)
         self._surface, self._bundle = None, None
         if self.p.scene:
             self._bundle = SceneBundle.load(self.p.scene)

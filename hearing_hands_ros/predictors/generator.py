@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hearing_hands_ros.model.checkpoint import WEIGHTS, load_checkpoint
 from hearing_hands_ros.model.compact.conditions import Conditions, conditions_of
 from hearing_hands_ros.model.compact.config import PATCH
-from hearing_hands_ros.model.compact.generator import CompactGenerator, Sampling
+from hearing_hands_ros.model.compact.generator import KIND, CompactGenerator, Sampling
 from hearing_hands_ros.model.compact.noise import noise_of_frames
 from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.predictors.protocol import HandMotion, Prediction
 from hearing_hands_ros.sequence import SequenceConfig
-from hearing_hands_ros.sound.vocoder.protocol import Vocoder
+from hearing_hands_ros.sound.vocoder.protocol import Vocoder, load_vocoder
+from hearing_hands_ros.vision.encoder import load_encoder
+from hearing_hands_ros.vision.scene_looks import SceneLooks
+from hearing_hands_ros.vision.view_features import Mode
 
 Array = NDArray[np.float32]
 
@@ -30,6 +35,23 @@ class Looks(Protocol):
 
     def looks(self, motion: HandMotion) -> Array:
         """(C, D) image features of the place of each contact."""
+
+
+def load_generator(
+    folder: Path,
+    device: str,
+    scene: str | Path,
+    views: Mode,
+    progress: Callable[[int, int], object] | None = None,
+) -> GeneratorPredictor:
+    """Load a checkpoint with its vocoder and its image encoder, and look at the scene; see `load_predictor`."""
+    checkpoint = load_checkpoint(folder, KIND)
+    generator = CompactGenerator.of(checkpoint, device)
+    vocoder = str(checkpoint.config.get("vocoder", "griffin_lim"))
+    beside = folder / vocoder
+    looks = SceneLooks.of(scene, load_encoder(generator.encoder, device=device), views, progress=progress)
+    model = f"{folder.resolve().name}@{checkpoint.config['sha256'][WEIGHTS][:8]}"
+    return GeneratorPredictor(generator, load_vocoder(str(beside) if beside.is_dir() else vocoder), looks, model)
 
 
 class GeneratorPredictor:

@@ -2,26 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hearing_hands_ros.predictors.example import ExamplePredictor
 from hearing_hands_ros.predictors.example_bank import ExampleBank
 from hearing_hands_ros.predictors.protocol import Predictor
 
+if TYPE_CHECKING:
+    from hearing_hands_ros.vision.view_features import Mode
 
-def load_predictor(folder: str | Path, device: str = "auto") -> Predictor:
-    """Load the predictor of a folder: `bank.yaml` makes it an example bank.
+
+def load_predictor(
+    folder: str | Path,
+    device: str = "auto",
+    scene: str | Path = "",
+    views: Mode = "baked",
+    progress: Callable[[int, int], object] | None = None,
+) -> Predictor:
+    """Load the predictor of a folder: `bank.yaml` makes it an example bank, `config.yaml` a generator's checkpoint.
 
     Args:
         folder: The model.
         device: 'auto', 'cpu' or 'cuda'; a bank of examples is mixed on the CPU.
+        scene: Folder of the scene bundle, which a generator must see.
+        views: How it sees what is touched, as in `ViewFeatures`.
+        progress: Of baking the scene's features, told (cells done, cells in all).
 
     Raises:
+        FileNotFoundError: A file of the model or the scene is missing.
+        ImportError: A library is missing; the message names the line that installs it.
         ValueError: The folder is missing, holds no model that is known, the model is broken or cannot run there.
     """
     path = Path(folder).expanduser()
+    who = f"load_predictor('{path}')"
     if (path / "bank.yaml").is_file():
         if device == "cuda":
-            raise ValueError(f"load_predictor('{path}'): an example bank wants device 'auto' or 'cpu', got 'cuda'")
+            raise ValueError(f"{who}: an example bank wants device 'auto' or 'cpu', got 'cuda'")
         return ExamplePredictor(ExampleBank.load(path))
-    raise ValueError(f"load_predictor('{path}'): wants a folder with bank.yaml, got none")
+    if not (path / "config.yaml").is_file():
+        raise ValueError(f"{who}: wants a folder with bank.yaml or config.yaml, got none")
+    if not str(scene):
+        raise ValueError(f"{who}: a generator wants a scene to look at, got none")
+    from hearing_hands_ros.predictors.generator import load_generator  # torch is slow to import
+
+    return load_generator(path, device, scene, views, progress)

@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
 def tell(console: Console, report: BuildReport, out: Path) -> None:
     """Print what came of the photos."""
     if report.begun_anew:
-        console.print("photos or options changed since the last run: begun anew")
+        console.print(f"begun anew: {report.begun_anew}", markup=False)
     console.print(f"{report.photos - len(report.left_out)} of {report.photos} photos placed, {report.points} points")
     if report.left_out:
         console.print(f"without a place: {listed(list(report.left_out))}", style="yellow", markup=False)

@@ -42,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--camera-info-topic", default="", help="Of the CameraInfo; likewise.")
     parser.add_argument("--cloud-topic", default="", help="Of the PointCloud2; likewise.")
     parser.add_argument("--count", type=int, default=40, help="Images that are taken at most; default: 40.")
+    parser.add_argument(
+        "--standing",
+        action="store_true",
+        help="The camera of --bag or --live stood at every image; default: TF is asked, and those in motion left out.",
+    )
     parser.add_argument("--wait-s", type=float, default=120.0, help="How long --live waits for them, s; default: 120.")
     parser.add_argument(
         "--initial",
@@ -171,7 +176,7 @@ def _observations(args: argparse.Namespace) -> tuple[list[CameraObservation], Ma
         return read_image_folder(args.images.expanduser())
     from hearing_hands_ros.ros.image_choice import ImageChoice
 
-    choice = ImageChoice(args.count)
+    choice = ImageChoice(args.count, standing=args.standing)
     if args.bag is not None:
         from hearing_hands_ros.ros.registration_bag import RegistrationBag
 

@@ -7,7 +7,7 @@ that nothing here depends on how long the window is. The material's name is no c
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,13 +64,20 @@ class Conditions:
         if tokens and int(self.touched.max()) > len(self.looks):
             raise ValueError(f"Conditions: touched wanted at most {len(self.looks)}, got {self.touched.max()}")
 
+    def part(self, begin: int, end: int) -> Conditions:
+        """Tokens `begin` to `end` of the window, with all its touches."""
+        rows = slice(begin, end)
+        return replace(self, hands=self.hands[rows], touches=self.touches[rows], touched=self.touched[rows])
+
 
 def tokens_of(seconds: float, sequence: SequenceConfig) -> int:
     """Tokens that cover a window; the last one may reach beyond it."""
     return -(-sequence.mel_frames(seconds) // PATCH)
 
 
-def conditions_of(motion: HandMotion, looks: Array, scene: Array, sequence: SequenceConfig) -> Conditions:
+def conditions_of(
+    motion: HandMotion, looks: Array, scene: Array, sequence: SequenceConfig, from_ns: int | None = None
+) -> Conditions:
     """Conditions of a motion.
 
     Args:
@@ -78,26 +85,31 @@ def conditions_of(motion: HandMotion, looks: Array, scene: Array, sequence: Sequ
         looks: (C, D) image features of the place of each of its contacts, in their order.
         scene: (D,) or (V, D) image features of the scene; of several the mean is taken.
         sequence: Rates and lengths.
+        from_ns: Where the first token begins, within the motion; its start if None.
 
     Raises:
         ValueError: There is not one look for each contact, or the window is shorter than one mel frame.
     """
-    tokens = tokens_of(motion.duration_s, sequence)
+    from_ns = motion.start_ns if from_ns is None else from_ns
+    skipped_s = (from_ns - motion.start_ns) / NANOSECONDS
+    tokens = tokens_of(motion.duration_s - skipped_s, sequence)
     if tokens < 1:
-        raise ValueError(f"conditions_of: motion wanted one mel frame or more, got {motion.duration_s:.3f} s")
+        raise ValueError(
+            f"conditions_of: motion wanted one mel frame or more, got {motion.duration_s - skipped_s:.3f} s"
+        )
     if len(looks) != len(motion.contacts):
         raise ValueError(
             f"conditions_of: looks wanted one for each of {len(motion.contacts)} contacts, got {len(looks)}"
         )
     scene = np.asarray(scene, np.float32)
     middle = scene.mean(axis=0) if scene.ndim == 2 else scene
-    starts = np.array([(c.start_ns - motion.start_ns) / NANOSECONDS for c in motion.contacts])
-    ends = np.array([(c.end_ns - motion.start_ns) / NANOSECONDS for c in motion.contacts])
+    starts = np.array([(c.start_ns - from_ns) / NANOSECONDS for c in motion.contacts])
+    ends = np.array([(c.end_ns - from_ns) / NANOSECONDS for c in motion.contacts])
     token_s: NDArray[np.float64] = (np.arange(tokens, dtype=np.float64) + 0.5) * (PATCH * sequence.hop_s)
     hands, touches = [], []
     touched = np.zeros((tokens, len(HANDS)), np.int64)
     for hand in range(len(HANDS)):
-        hands.append(_hand(motion.keypoints[:, hand], motion.valid[:, hand], motion.rate_hz, token_s))
+        hands.append(_hand(motion.keypoints[:, hand], motion.valid[:, hand], motion.rate_hz, token_s + skipped_s))
         mine = [index for index, contact in enumerate(motion.contacts) if contact.hand == hand]
         touches.append(_touches([motion.contacts[i] for i in mine], starts[mine], ends[mine], tokens, sequence))
         half_s = 0.5 * PATCH * sequence.hop_s

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from hearing_hands_ros.model.compact.conditions import Conditions
 from hearing_hands_ros.model.compact.config import PATCH, CompactConfig
 from hearing_hands_ros.model.compact.network import CompactNetwork, ConditionBatch
 from hearing_hands_ros.model.flow.guidance import Guided
+from hearing_hands_ros.model.flow.path import Velocity
 from hearing_hands_ros.model.flow.solvers import integrate, uniform_grid
 from hearing_hands_ros.sequence import SequenceConfig
 from hearing_hands_ros.sound.mel import LOG_FLOOR
@@ -163,18 +164,24 @@ class CompactGenerator:
         sampling: Sampling,
         see: Tensor | None = None,
         feel: Tensor | None = None,
+        *,
+        around: Callable[[Velocity], Velocity] | None = None,
     ) -> Tensor:
-        """From noise (B, F, T) to log-mel (B, F, T); no value leaves the device on the way."""
+        """From noise (B, F, T) to log-mel (B, F, T); no value leaves the device on the way.
+
+        What `around` makes of the velocity is followed.
+        """
         tokens = None if len(set(batch.tokens.tolist())) == 1 else batch.tokens
         context = self.network.context(batch, see, feel)
         grid = uniform_grid(sampling.steps)
         with torch.autocast(x.device.type, torch.bfloat16):
             if sampling.guidance == 1.0:
-                result = integrate(lambda y, t: self._velocity(y, t, context, tokens), x, grid)
+                velocity: Velocity = lambda y, t: self._velocity(y, t, context, tokens)  # noqa: E731
             else:
                 both = torch.cat([self.network.null_context(context), context])
                 twice = None if tokens is None else tokens.repeat(2)
-                result = integrate(Guided(lambda y, t: self._velocity(y, t, both, twice), sampling.guidance), x, grid)
+                velocity = Guided(lambda y, t: self._velocity(y, t, both, twice), sampling.guidance)
+            result = integrate(around(velocity) if around else velocity, x, grid)
         return (result.float() * self._std + self._mean).clamp(float(np.log10(LOG_FLOOR)), HIGHEST_LOG_MEL)
 
     def _velocity(self, x: Tensor, t: Tensor, context: Tensor, tokens: Tensor | None) -> Tensor:

@@ -109,7 +109,7 @@ class CompactNetwork(nn.Module):
         if feel is not None:
             motion = torch.where(feel[:, None, None], motion, self.numb)
             # Nobody says which place is touched when: the first one stands for all.
-            touched = torch.where(feel[:, None, None], touched, min(1, looks.shape[1]))
+            touched = torch.where(feel[:, None, None], touched, touched.flatten(1).amax(1).clamp(max=1)[:, None, None])
         looks = torch.cat([self.no_look.to(looks.dtype).expand(len(looks), 1, -1), looks], dim=1)
         which = touched.flatten(1)[..., None].expand(-1, -1, looks.shape[-1])
         seen = looks.gather(1, which).reshape(*touched.shape[:2], -1)

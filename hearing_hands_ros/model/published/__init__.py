@@ -1,0 +1,1 @@
+"""Hearing Hands as it was published: conditioner, velocity network, sampler, autoencoder, vocoder."""

@@ -1,0 +1,158 @@
+"""Predict without end: motion in, sound out in pieces that join."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hearing_hands_ros.model.compact.conditions import conditions_of
+from hearing_hands_ros.model.compact.config import PATCH
+from hearing_hands_ros.model.compact.generator import CompactGenerator, Sampling
+from hearing_hands_ros.model.compact.streaming import MelStream
+from hearing_hands_ros.motion.window import NANOSECONDS
+from hearing_hands_ros.predictors.generator import Looks
+from hearing_hands_ros.predictors.protocol import Contact, HandMotion
+from hearing_hands_ros.sound.vocoder.protocol import Vocoder
+from hearing_hands_ros.sound.vocoder.streaming import WaveStream
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedSound:
+    """The next piece of a stream; it will not change.
+
+    Attributes:
+        start_ns: Time of sample 0 and of mel frame 0: where the piece before ended, unless `anew` says otherwise.
+        log_mel: (F, T).
+        audio: (T * hop,).
+        anew: Why a new stream begins with this piece; empty if it goes on.
+    """
+
+    start_ns: int
+    log_mel: Array
+    audio: Array
+    anew: str
+
+
+class Streamer:
+    """Predicts what sliding windows of motion sound like, each moment once.
+
+    Sound is given out `lag_s` after its motion, at most `chunk_s` later.
+
+    Args:
+        generator: Draws spectrograms.
+        vocoder: Makes them heard.
+        looks: Of the scene.
+        chunk_s: Sound that is drawn at once.
+        horizon_s: Motion that must be known beyond it.
+        context_s: Sound before it, which it goes on from.
+        seed: Another seed is another sound.
+        sampling: Other than the checkpoint's.
+
+    Raises:
+        ValueError: A length is not possible.
+    """
+
+    def __init__(
+        self,
+        generator: CompactGenerator,
+        vocoder: Vocoder,
+        looks: Looks,
+        chunk_s: float = 0.25,
+        horizon_s: float = 0.25,
+        context_s: float = 2.0,
+        seed: int = 0,
+        sampling: Sampling | None = None,
+    ) -> None:
+        self._sequence = generator.sequence
+        tokens = self._sequence.mel_rate_hz / PATCH
+        chunk, horizon, context = (round(seconds * tokens) for seconds in (chunk_s, horizon_s, context_s))
+        self._mel = MelStream(generator, max(chunk, 1), horizon, context, seed, sampling)
+        self._wave = WaveStream(vocoder, self._sequence)
+        self._looks = looks
+        self._past: dict[tuple[int, int], tuple[Contact, Array]] = {}  # by hand and start
+        self._anew = "the beginning"
+        self._running = False
+        self._heard = 0  # mel frames since time 0 whose sound was given out
+
+    @property
+    def lag_s(self) -> float:
+        """Least time from a motion to its sound."""
+        return (PATCH * self._mel.horizon + self._wave.reach) * self._sequence.hop_s
+
+    def push(self, motion: HandMotion) -> StreamedSound | None:
+        """Take the newest window.
+
+        A stream begins with the first frame of a valid hand. It begins anew when a window leaves a gap after the sound
+        drawn so far or ends before it: what was not given out by then never is.
+
+        Args:
+            motion: Begins no later than the sound drawn so far ends; `context_s` earlier is best.
+
+        Returns:
+            What can be said now and was not before; None if that is nothing.
+        """
+        last_ns = motion.start_ns + round((len(motion.valid) - 1) / motion.rate_hz * NANOSECONDS)
+        first, end = self._token(motion.start_ns, up=True), self._token(last_ns)
+        if self._running and (why := self._break(first, end)):
+            self._running, self._anew = False, why
+        if not self._running:
+            self._running = self._begin(motion)
+        if not self._running or end <= first:
+            return None
+        motion, looks = self._with_past(motion)
+        conditions = conditions_of(motion, looks, self._looks.scene, self._sequence, self._stamp_ns(PATCH * first))
+        log_mel, audio = self._wave.push(self._mel.push(first, conditions.part(0, end - first)))
+        if not audio.size:
+            return None
+        sound = StreamedSound(self._stamp_ns(self._heard), log_mel, audio, self._anew)
+        self._heard += log_mel.shape[1]
+        self._anew = ""
+        return sound
+
+    def _break(self, first: int, end: int) -> str:
+        """Why a window of tokens `first` to `end` does not go on from what was drawn; empty if it does."""
+        drawn = self._mel.next
+        if first > drawn:
+            return f"a gap of {(first - drawn) * PATCH * self._sequence.hop_s:.2f} s"
+        if end < drawn:
+            return f"time went back by {(drawn - end) * PATCH * self._sequence.hop_s:.2f} s"
+        return ""
+
+    def _begin(self, motion: HandMotion) -> bool:
+        """Begin with the first valid hand, if there is one."""
+        frames = np.flatnonzero(motion.valid.any(axis=1))
+        if not frames.size:
+            return False
+        token = self._token(motion.start_ns + round(frames[0] / motion.rate_hz * NANOSECONDS), up=True)
+        self._mel.begin(token)
+        self._wave.begin()
+        self._past.clear()
+        self._heard = PATCH * token
+        return True
+
+    def _with_past(self, motion: HandMotion) -> tuple[HandMotion, Array]:
+        """The motion with each hand's last touch before it, and (C, D) looks of its touches.
+
+        A touch is looked at once, when the hand that makes it is still in the window; what it was then, it stays.
+        """
+        left = {contact.hand: seen for seen in self._past.values() if (contact := seen[0]).end_ns < motion.start_ns}
+        new = tuple(contact for contact in motion.contacts if (contact.hand, contact.start_ns) not in self._past)
+        looked = dict(zip(new, self._looks.looks(replace(motion, contacts=new)), strict=True)) if new else {}
+        here = [(c, looked[c] if c in looked else self._past[c.hand, c.start_ns][1]) for c in motion.contacts]
+        seen = sorted([*left.values(), *here], key=lambda pair: pair[0].start_ns)
+        self._past = {(contact.hand, contact.start_ns): (contact, look) for contact, look in seen}
+        looks = np.array([look for _, look in seen], np.float32).reshape(len(seen), self._looks.scene.shape[-1])
+        return replace(motion, contacts=tuple(contact for contact, _ in seen)), looks
+
+    def _token(self, stamp_ns: int, up: bool = False) -> int:
+        """Number of the token that a time lies in, or with `up` of the first that begins then or later."""
+        samples, token = stamp_ns * self._sequence.sample_rate_hz, PATCH * self._sequence.hop * NANOSECONDS
+        return -(-samples // token) if up else samples // token
+
+    def _stamp_ns(self, frame: int) -> int:
+        """When a mel frame begins."""
+        return frame * self._sequence.hop * NANOSECONDS // self._sequence.sample_rate_hz

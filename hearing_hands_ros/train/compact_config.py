@@ -1,0 +1,82 @@
+"""What the training of the compact network can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from hearing_hands_ros.model.compact.config import CompactConfig
+from hearing_hands_ros.sequence import SequenceConfig
+from hearing_hands_ros.train.checks import need, need_share
+
+LONGEST_S = 10.0
+SHORTEST_S = 0.5
+
+
+@dataclass(frozen=True)
+class CompactData:
+    """Where the items are, and what part of one is a sample.
+
+    Attributes:
+        folder: Of the dataset.
+        shortest_s: Least length of a random crop, s.
+        longest_s: Greatest length of a random crop, s; items shorter than that are taken whole.
+        hand_in_view: Share of touches whose view has the hand in it, where one was rendered.
+
+    Raises:
+        ValueError: A field is not possible; the message names it.
+    """
+
+    folder: str = ""
+    shortest_s: float = 1.0
+    longest_s: float = 4.0
+    hand_in_view: float = 0.5
+
+    def __post_init__(self) -> None:
+        need(
+            SHORTEST_S <= self.shortest_s <= self.longest_s <= LONGEST_S,
+            "CompactData",
+            "shortest_s, longest_s",
+            f"{SHORTEST_S:g} <= shortest_s <= longest_s <= {LONGEST_S:g} s",
+            (self.shortest_s, self.longest_s),
+        )
+        need_share("CompactData", "hand_in_view", self.hand_in_view)
+
+
+@dataclass(frozen=True)
+class CompactObjective:
+    """What is asked of the network.
+
+    Attributes:
+        time: How times are drawn: 'logit_normal' looks more often at the middle of the path, 'uniform' at all alike.
+        drop_all: Share of samples without any condition.
+        drop_vision: Share without vision.
+        drop_hands: Share without hands and touches.
+        sample_steps: Euler steps of the sounds at a validation.
+
+    Raises:
+        ValueError: A field is not possible; the message names it.
+    """
+
+    time: Literal["logit_normal", "uniform"] = "logit_normal"
+    drop_all: float = 0.1
+    drop_vision: float = 0.1
+    drop_hands: float = 0.05
+    sample_steps: int = 8
+
+    def __post_init__(self) -> None:
+        for name in ("drop_all", "drop_vision", "drop_hands"):
+            need_share("CompactObjective", name, getattr(self, name))
+        whole = self.drop_all + self.drop_vision + self.drop_hands
+        need(whole <= 1.0, "CompactObjective", "drop_all + drop_vision + drop_hands", "at most 1", whole)
+        need(self.sample_steps >= 1, "CompactObjective", "sample_steps", "at least 1", self.sample_steps)
+
+
+@dataclass(frozen=True)
+class CompactTraining:
+    """Data, rates that they must have, network and objective."""
+
+    data: CompactData = field(default_factory=CompactData)
+    sequence: SequenceConfig = field(default_factory=SequenceConfig)
+    network: CompactConfig = field(default_factory=CompactConfig)
+    objective: CompactObjective = field(default_factory=CompactObjective)

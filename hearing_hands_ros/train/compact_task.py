@@ -1,0 +1,208 @@
+"""Training of the compact network: rectified flow on the normalised log-mel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+
+from hearing_hands_ros.data.dataset import Dataset
+from hearing_hands_ros.model.checkpoint import load_checkpoint, save_checkpoint
+from hearing_hands_ros.model.compact.config import CompactConfig
+from hearing_hands_ros.model.compact.generator import KIND, CompactGenerator, Sampling
+from hearing_hands_ros.model.compact.network import CompactNetwork, ConditionBatch
+from hearing_hands_ros.model.flow.draws import draw_noise
+from hearing_hands_ros.model.flow.loss import flow_matching_loss
+from hearing_hands_ros.train.compact_config import CompactTraining
+from hearing_hands_ros.train.compact_data import CompactBatches, check_fits
+from hearing_hands_ros.train.reuse import ONCE
+from hearing_hands_ros.train.sampler import Pick
+from hearing_hands_ros.train.task import Batch, Sample
+
+LEAST_STD = 0.1  # of a band in which nothing is ever heard
+CONDITIONS = ("hands", "touches", "touched", "looks", "scene", "tokens")
+
+
+class CompactModel(nn.Module):
+    """The network and what its spectrograms are normalised with; its tensors are those of the checkpoint.
+
+    Args:
+        config: Sizes.
+        mean: (F,) of log-mel.
+        std: (F,) likewise.
+    """
+
+    mel_mean: Tensor
+    mel_std: Tensor
+
+    def __init__(self, config: CompactConfig, mean: Tensor, std: Tensor) -> None:
+        super().__init__()
+        self.network = CompactNetwork(config)
+        self.register_buffer("mel_mean", mean)
+        self.register_buffer("mel_std", std)
+
+    def normalised(self, mel: Tensor) -> Tensor:
+        """(B, T, F) log-mel to (B, F, T) that is about standard normal."""
+        return ((mel.float() - self.mel_mean) / self.mel_std).transpose(1, 2)
+
+
+class CompactTask:
+    """See `hearing_hands_ros.train.task.Task`.
+
+    Args:
+        options: Data, network and objective.
+
+    Raises:
+        FileNotFoundError: There is no dataset.
+        ValueError: It does not fit the network.
+    """
+
+    kind = KIND
+    reuse = ONCE
+
+    def __init__(self, options: CompactTraining) -> None:
+        if not options.data.folder:
+            raise ValueError("configuration: data.folder wanted the folder of a dataset, got none (data.folder=FOLDER)")
+        self.options, self.sequence = options, options.sequence
+        self.dataset = Dataset.open(Path(options.data.folder).expanduser())
+        check_fits(self.dataset, options.sequence, options.network)
+
+    @cached_property
+    def _train(self) -> CompactBatches:
+        return CompactBatches(self.dataset, "train", self.options.data, crop=True)
+
+    @cached_property
+    def _val(self) -> CompactBatches:
+        return CompactBatches(self.dataset, "val", self.options.data, crop=False)
+
+    def data(self, split: str) -> CompactBatches:
+        """Items of 'train' or 'val'."""
+        return self._train if split == "train" else self._val
+
+    def build(self) -> CompactModel:
+        """The network, with mean and deviation of the training's spectrograms."""
+        mel = self._train.by_token["mel"].reshape(-1, self.sequence.bins)
+        if not len(mel):
+            raise ValueError(f"Dataset({self.dataset.info.name!r}): wanted items in its split 'train', got none")
+        mean = mel.mean(axis=0, dtype=np.float64)
+        std = np.maximum(mel.std(axis=0, dtype=np.float64), LEAST_STD)
+        return CompactModel(
+            self.options.network, torch.from_numpy(mean.astype(np.float32)), torch.from_numpy(std.astype(np.float32))
+        )
+
+    def start(self, network: nn.Module, folder: Path) -> None:
+        """Take weights from a checkpoint, and what it normalises with."""
+        load_checkpoint(folder, KIND).fill(network)
+
+    def loss(self, network: nn.Module, batch: Batch, generator: Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Flow matching, with some conditions left out at random."""
+        model, asked = cast(CompactModel, network), self.options.objective
+        count, device = len(batch["mel"]), batch["mel"].device
+        if asked.time == "logit_normal":
+            times = torch.sigmoid(torch.randn(count, generator=generator, device=device))
+        else:
+            times = torch.rand(count, generator=generator, device=device)
+        lot = torch.rand(count, generator=generator, device=device)
+        nothing = lot < asked.drop_all
+        see = (lot < asked.drop_all) | (lot >= asked.drop_all + asked.drop_vision)
+        feel = lot < 1.0 - asked.drop_hands
+        return self._error(model, batch, generator, times, see, feel, nothing), {}
+
+    def validate(self, network: nn.Module, batch: Batch, generator: Generator) -> dict[str, Tensor]:
+        """The loss at times that are spread evenly: with all conditions, without vision, without hands."""
+        model, count = cast(CompactModel, network), len(batch["mel"])
+        device = batch["mel"].device
+        times = (torch.arange(count, device=device) + torch.rand(1, generator=generator, device=device)) / count
+        yes, no = (
+            torch.ones(count, dtype=torch.bool, device=device),
+            torch.zeros(count, dtype=torch.bool, device=device),
+        )
+        drawn = generator.get_state()
+        result = {}
+        for name, see, feel in (("loss", yes, yes), ("loss_without_vision", no, yes), ("loss_without_hands", yes, no)):
+            generator.set_state(drawn)
+            result[name] = self._error(model, batch, generator, times, see, feel, no)
+        return result
+
+    def samples(self, network: nn.Module, count: int, generator: Generator) -> list[Sample]:
+        """Items from all over the validation, as `CompactGenerator` draws them."""
+        model, items = cast(CompactModel, network), self._val
+        chosen = np.unique(np.linspace(0, len(items) - 1, count).round().astype(np.int64))
+        batch = {name: values.to(model.mel_mean.device) for name, values in items[Pick(chosen, 0)].items()}
+        steps = Sampling(steps=self.options.objective.sample_steps)
+        device = model.mel_mean.device.type
+        drawer = CompactGenerator(
+            model.network, model.mel_mean, model.mel_std, self.sequence, steps, self.dataset.info.encoder, device
+        )
+        with torch.inference_mode():
+            noise = draw_noise(batch["mel"].transpose(1, 2).shape, generator)
+            drawn = drawer.sample(conditions_in(batch), noise, steps).float().cpu().numpy()
+        true = batch["mel"].float().transpose(1, 2).cpu().numpy()
+        return [Sample(items.names[i], drawn[n], true[n]) for n, i in enumerate(chosen)]
+
+    def export(self, network: nn.Module, folder: Path, training: Mapping[str, Any]) -> None:
+        """A folder that `CompactGenerator.load` takes."""
+        self.write(network, folder, {**training, "objective": asdict(self.options.objective)}, Sampling())
+
+    def write(
+        self,
+        network: nn.Module,
+        folder: Path,
+        training: Mapping[str, Any],
+        sampling: Sampling,
+        teachers: str | None = None,
+    ) -> None:
+        """Write a checkpoint folder, and say what data it was trained on.
+
+        Args:
+            network: With the weights to keep.
+            folder: Is made if missing.
+            training: What else is known of the run.
+            sampling: How it wants to be sampled.
+            teachers: Licence of the checkpoint that taught it, if one did.
+        """
+        info = self.dataset.info
+        licences = "; ".join(f"{what}: {licence}" for what, licence in info.licences.items())
+        licences = licences or "unknown: the dataset names none"
+        data = {"dataset": info.name, "origin": info.origin, "items": len(self._train), "scenes": _scenes(self._train)}
+        config = {
+            "network": asdict(self.options.network),
+            "sequence": asdict(self.sequence),
+            "encoder": info.encoder,
+            "sampling": asdict(sampling),
+            "training": {**training, **data},
+            "licence": licences if teachers in (None, licences) else f"{licences}; teacher: {teachers}",
+        }
+        save_checkpoint(folder, self.kind, config, network.state_dict())
+
+    def _error(
+        self,
+        model: CompactModel,
+        batch: Batch,
+        generator: Generator,
+        times: Tensor,
+        see: Tensor,
+        feel: Tensor,
+        nothing: Tensor,
+    ) -> Tensor:
+        sound = model.normalised(batch["mel"])
+        noise = draw_noise(sound.shape, generator)
+        context = model.network.context(conditions_in(batch), see, feel)
+        context = torch.where(nothing[:, None, None], model.network.null_context(context), context)
+        return flow_matching_loss(lambda x, t: model.network(x, t, context), noise, sound, times)
+
+
+def conditions_in(batch: Batch) -> ConditionBatch:
+    """The conditions of a batch, in full precision."""
+    parts = {name: batch[name] if name in ("touched", "tokens") else batch[name].float() for name in CONDITIONS}
+    return ConditionBatch(**parts)
+
+
+def _scenes(batches: CompactBatches) -> int:
+    return len({ref.scene for ref in batches.refs})

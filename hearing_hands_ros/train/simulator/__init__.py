@@ -1,0 +1,1 @@
+"""A simulated workcell: scenes of named materials, hands and grippers that touch them, and what is heard."""

@@ -1,0 +1,101 @@
+"""What the training of a student, which needs fewer steps than its teacher, can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from hearing_hands_ros.train.checks import need, need_at_least, need_share
+from hearing_hands_ros.train.compact_config import CompactData
+from hearing_hands_ros.train.reuse import Reuse
+
+
+@dataclass(frozen=True)
+class TeacherConfig:
+    """Whose flow is learnt.
+
+    Attributes:
+        folder: Checkpoint of a compact network; gives the student its sizes and, without `run.start_from`, its first
+            weights.
+        steps: Euler steps of the teacher.
+        guidance: Scale of its guidance, which the student takes over at no cost.
+
+    Raises:
+        ValueError: A field is not possible; the message names it.
+    """
+
+    folder: str = ""
+    steps: int = 24
+    guidance: float = 2.0
+
+    def __post_init__(self) -> None:
+        need(1 <= self.steps <= 1000, "TeacherConfig", "steps", "1 to 1000", self.steps)
+        need(0.0 <= self.guidance <= 20.0, "TeacherConfig", "guidance", "0 to 20", self.guidance)
+
+
+@dataclass(frozen=True)
+class StudentObjective:
+    """What is asked of the student.
+
+    Attributes:
+        steps: Euler steps that it is to be sampled with.
+        drop_vision: Share of samples without vision; teacher and student both go without.
+        drop_hands: Share without hands and touches.
+
+    Raises:
+        ValueError: A field is not possible; the message names it.
+    """
+
+    steps: int = 4
+    drop_vision: float = 0.1
+    drop_hands: float = 0.05
+
+    def __post_init__(self) -> None:
+        need_at_least("StudentObjective", "steps", 1, self.steps)
+        for name in ("drop_vision", "drop_hands"):
+            need_share("StudentObjective", name, getattr(self, name))
+        whole = self.drop_vision + self.drop_hands
+        need(whole <= 1.0, "StudentObjective", "drop_vision + drop_hands", "at most 1", whole)
+
+
+@dataclass(frozen=True)
+class ReflowTraining:
+    """Straight lines from noise to where the teacher takes it.
+
+    Attributes:
+        data: Conditions come from here.
+        teacher: Of the student.
+        pairs: How many batches of the teacher's pairs are kept, and how often each is learnt from.
+        objective: Of the student.
+    """
+
+    data: CompactData = field(default_factory=CompactData)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    pairs: Reuse = field(default_factory=lambda: Reuse(16, 8))
+    objective: StudentObjective = field(default_factory=StudentObjective)
+
+
+@dataclass(frozen=True)
+class DistillTraining:
+    """A few long steps in place of the teacher's many short ones.
+
+    Attributes:
+        data: Conditions come from here.
+        teacher: Of the student.
+        pairs: How many batches of the teacher's ways are kept, and how often each is learnt from.
+        objective: Of the student.
+
+    Raises:
+        ValueError: The teacher's steps cannot be shared out among the student's.
+    """
+
+    data: CompactData = field(default_factory=CompactData)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
+    pairs: Reuse = field(default_factory=lambda: Reuse(16, 8))
+    objective: StudentObjective = field(default_factory=StudentObjective)
+
+    def __post_init__(self) -> None:
+        steps, mine = self.teacher.steps, self.objective.steps
+        need(steps % mine == 0, "DistillTraining", "teacher.steps", f"a multiple of {mine} (objective.steps)", steps)
+
+
+StudentTraining = ReflowTraining | DistillTraining
