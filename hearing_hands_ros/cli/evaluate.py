@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 from rich.markdown import Markdown
 
-from hearing_hands_ros.data.dataset import SPLITS, Dataset
+from hearing_hands_ros.data.dataset import SPLITS, Dataset, DatasetInfo
 from hearing_hands_ros.data.item import Item
 from hearing_hands_ros.graph import share_directory
 from hearing_hands_ros.predictors.example_bank import ExampleBank
@@ -33,7 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--model", action="append", default=[], help="folder of a generator; may be given several times"
     )
-    parser.add_argument("--steps", default="", help="numbers of steps to try the first generator at, as 1,2,4,8,25")
+    parser.add_argument(
+        "--steps", type=_steps, default=(), help="numbers of steps to try the first generator at, as 1,2,4,8,25"
+    )
     parser.add_argument("--ablate", action="store_true", help="take conditions away from the first generator")
     parser.add_argument("--vocoder", help="griffin_lim or a checkpoint's folder; default: the one that ships")
     parser.add_argument(
@@ -51,13 +53,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure every system, print the table and write it."""
-    steps = [int(word) for word in args.steps.split(",") if word.strip()]
     dataset = Dataset.open(args.dataset)
     sequence = dataset.info.sequence
     rate = sequence.sample_rate_hz
     embedding = load_embedding(args.embedding)
     vocoder = load_vocoder(args.vocoder or _shipped_vocoder())
     bank = ExampleBank.load(args.bank, rate) if args.bank else None
+    generators = list(_generators(dataset.info, args.model, vocoder, args.steps, args.ablate, args.seed))
     train = _items(dataset, "train", args.train_items)
     items = _items(dataset, args.split, args.items)
     listener = Listener.train(embedding, train, rate)
@@ -74,10 +76,7 @@ def run(args: argparse.Namespace) -> int:
         embedding=embedding.name,
         ceiling=Ceiling.of(bank, embedding) if bank else None,
     )
-    compared = [
-        *_baselines(train, sequence, vocoder, bank),
-        *_generators(args.model, vocoder, steps, args.ablate, args.seed),
-    ]
+    compared = [*_baselines(train, sequence, vocoder, bank), *generators]
     rows = []
     for system in progress(compared, "systems"):
         rows.append(evaluation.row(system))
@@ -85,6 +84,14 @@ def run(args: argparse.Namespace) -> int:
     Console().print(Markdown(report.markdown(setting, rows)))
     print(f"written: {Path(args.out) / 'table.md'}, {Path(args.out) / 'table.json'}")
     return 0
+
+
+def _steps(text: str) -> tuple[int, ...]:
+    """Numbers of steps from '1,2,4'."""
+    words = [word.strip() for word in text.split(",")]
+    if not all(word.isdecimal() and int(word) > 0 for word in words):
+        raise argparse.ArgumentTypeError(f"wanted whole numbers of at least 1 as 1,2,4, got {text!r}")
+    return tuple(int(word) for word in words)
 
 
 def _shipped_vocoder() -> str:
@@ -127,9 +134,13 @@ def _baselines(
 
 
 def _generators(
-    folders: list[str], vocoder: Vocoder, steps: list[int], ablate: bool, seed: int
+    info: DatasetInfo, folders: list[str], vocoder: Vocoder, steps: Sequence[int], ablate: bool, seed: int
 ) -> Iterator[systems.System]:
-    """Each generator as it ships; the first also shuffled, at other steps, and with conditions taken away."""
+    """Each generator as it ships; the first also shuffled, at other steps, and with conditions taken away.
+
+    Raises:
+        ValueError: A generator knows another image encoder or other rates than the dataset.
+    """
     if not folders:
         return
     from hearing_hands_ros.model.compact.generator import CompactGenerator  # torch is slow to import
@@ -137,6 +148,11 @@ def _generators(
 
     for number, folder in enumerate(folders):
         generator = CompactGenerator.load(folder)
+        if (generator.encoder, generator.sequence) != (info.encoder, info.sequence):
+            raise ValueError(
+                f"evaluate: model '{folder}' wanted features of '{generator.encoder}' and {generator.sequence}, "
+                f"got those of dataset '{info.name}': '{info.encoder}' and {info.sequence}"
+            )
         name = Path(folder).resolve().name
         whole = GeneratorSystem(name, generator, vocoder, seed=seed)
         yield whole

@@ -40,7 +40,8 @@ class StreamedSound:
 class Streamer:
     """Predicts what sliding windows of motion sound like, each moment once.
 
-    Sound is given out `lag_s` after its motion, at most `chunk_s` later.
+    The end of each piece is out `lag_s` after its motion, if every frame of motion is pushed, or a little later; its
+    beginning was `chunk_s` earlier.
 
     Args:
         generator: Draws spectrograms.
@@ -53,7 +54,7 @@ class Streamer:
         sampling: Other than the checkpoint's.
 
     Raises:
-        ValueError: A length is not possible.
+        ValueError: A length is not possible, or the looks are not those that the generator knows.
     """
 
     def __init__(
@@ -63,10 +64,13 @@ class Streamer:
         looks: Looks,
         chunk_s: float = 0.25,
         horizon_s: float = 0.25,
-        context_s: float = 2.0,
+        context_s: float = 1.0,
         seed: int = 0,
         sampling: Sampling | None = None,
     ) -> None:
+        dim = generator.network.config.feature_dim
+        if looks.scene.shape[-1] != dim:
+            raise ValueError(f"Streamer: looks wanted features of {dim} numbers, got {looks.scene.shape}")
         self._sequence = generator.sequence
         tokens = self._sequence.mel_rate_hz / PATCH
         chunk, horizon, context = (round(seconds * tokens) for seconds in (chunk_s, horizon_s, context_s))
@@ -100,7 +104,7 @@ class Streamer:
         if self._running and (why := self._break(first, end)):
             self._running, self._anew = False, why
         if not self._running:
-            self._running = self._begin(motion)
+            self._running = self._begin(motion, end)
         if not self._running or end <= first:
             return None
         motion, looks = self._with_past(motion)
@@ -122,12 +126,14 @@ class Streamer:
             return f"time went back by {(drawn - end) * PATCH * self._sequence.hop_s:.2f} s"
         return ""
 
-    def _begin(self, motion: HandMotion) -> bool:
-        """Begin with the first valid hand, if there is one."""
+    def _begin(self, motion: HandMotion, end: int) -> bool:
+        """Begin with the first valid hand, if there is one before token `end`."""
         frames = np.flatnonzero(motion.valid.any(axis=1))
         if not frames.size:
             return False
         token = self._token(motion.start_ns + round(frames[0] / motion.rate_hz * NANOSECONDS), up=True)
+        if token >= end:
+            return False
         self._mel.begin(token)
         self._wave.begin()
         self._past.clear()

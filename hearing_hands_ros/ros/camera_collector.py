@@ -15,7 +15,7 @@ from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from hearing_hands_ros.ros.camera_messages import NO_STAMP, image_of, lens_of, stamp_name, stamp_ns_of
-from hearing_hands_ros.ros.image_choice import NONE_STILL, ImageChoice
+from hearing_hands_ros.ros.image_choice import BEFORE_S, NONE_STILL, ImageChoice
 from hearing_hands_ros.ros.tf2 import Buffer, ExtrapolationException, TransformException, TransformListener
 from hearing_hands_ros.scene.registration.images import CameraObservation
 from hearing_hands_ros.scene.sim3 import Sim3
@@ -102,9 +102,7 @@ class _Collector:
                 self.left_out[name] = NO_STAMP
                 continue
             try:
-                found = self._buffer.lookup_transform(
-                    self._parent_frame, message.header.frame_id, Time(nanoseconds=stamp_ns)
-                )
+                pose = self._pose(message.header.frame_id, stamp_ns)
             except TransformException as error:
                 if isinstance(error, ExtrapolationException) and time.monotonic() - came_s < TF_WAIT_S:
                     return
@@ -112,9 +110,7 @@ class _Collector:
                 self.left_out[name] = f"no pose in TF: {error}"
                 continue
             self._waiting.popleft()
-            t, r = found.transform.translation, found.transform.rotation
-            pose = Sim3(1.0, np.array([r.w, r.x, r.y, r.z]), np.array([t.x, t.y, t.z]))
-            if not self._choice.wants(stamp_ns, pose):
+            if not self._choice.wants(pose, self._pose_before(message.header.frame_id, stamp_ns)):
                 continue
             try:
                 image = image_of(message)
@@ -124,3 +120,16 @@ class _Collector:
             self.taken.append(CameraObservation(name, image, lens_of(self.info, self._rectified), pose))
             self._choice.take(pose)
             self._advance()
+
+    def _pose(self, frame: str, stamp_ns: int) -> Sim3:
+        found = self._buffer.lookup_transform(self._parent_frame, frame, Time(nanoseconds=stamp_ns))
+        t, r = found.transform.translation, found.transform.rotation
+        return Sim3(1.0, np.array([r.w, r.x, r.y, r.z]), np.array([t.x, t.y, t.z]))
+
+    def _pose_before(self, frame: str, stamp_ns: int) -> Sim3 | None:
+        """Where the camera was a moment earlier, if TF goes back so far."""
+        before_ns = stamp_ns - round(BEFORE_S * 1e9)
+        try:
+            return self._pose(frame, before_ns) if before_ns > 0 else None
+        except TransformException:
+            return None

@@ -6,14 +6,17 @@ import numpy as np
 
 from hearing_hands_ros.scene.sim3 import Sim3
 
-LONGEST_S = 1.2  # poses farther apart in time do not tell how fast the camera moves; a camera of 1 Hz still is judged
-NONE_STILL = f"wanted a camera that holds still and sends an image every {LONGEST_S:g} s or more often, got none"
+BEFORE_S = 0.1  # so long before an image TF is asked too: where the camera was then tells how fast it moves
+NONE_STILL = (
+    f"wanted a camera that TF knows to hold still for {BEFORE_S:g} s before an image, got none; if it stood at every "
+    "image, as a triggered camera does: --standing"
+)
 
 
 class ImageChoice:
     """Takes images while the camera stands still, at places some way from those it has.
 
-    How fast it moves shows from the image before. One that has none within 1.2 s is not taken.
+    How fast it moves is what TF says of the last 0.1 s, so images may come at any rate, or one by one.
 
     Args:
         count: So many images.
@@ -21,6 +24,7 @@ class ImageChoice:
         spacing_deg: By at least so much.
         fastest_mps: A camera faster than this does not stand still: its image is blurred and its stamp may lag.
         fastest_deg_per_s: Likewise of its turning.
+        standing: The camera is known to stand at every image, so TF is not asked for that.
     """
 
     def __init__(
@@ -30,32 +34,36 @@ class ImageChoice:
         spacing_deg: float = 4.0,
         fastest_mps: float = 0.05,
         fastest_deg_per_s: float = 5.0,
+        standing: bool = False,
     ) -> None:
         self.count, self.spacing_m, self.spacing_deg = count, spacing_m, spacing_deg
         self.fastest_mps, self.fastest_deg_per_s = fastest_mps, fastest_deg_per_s
+        self.standing = standing
         self.poses: list[Sim3] = []
-        self._last: tuple[int, Sim3] | None = None
 
     @property
     def is_full(self) -> bool:
         """Whether there are enough."""
         return len(self.poses) >= self.count
 
-    def wants(self, stamp_ns: int, pose: Sim3) -> bool:
-        """Whether an image taken then and there should be taken; call it for every image, in order of time."""
-        before, self._last = self._last, (stamp_ns, pose)
-        if before is None:
-            return False
-        seconds = (stamp_ns - before[0]) * 1e-9
-        metres, degrees = _apart(pose, before[1])
-        moves = metres > self.fastest_mps * seconds or degrees > self.fastest_deg_per_s * seconds
-        if moves or not 0.0 < seconds <= LONGEST_S:
+    def wants(self, pose: Sim3, before: Sim3 | None) -> bool:
+        """Whether an image should be taken.
+
+        Args:
+            pose: Of the camera, at the image's stamp.
+            before: Of the camera, `BEFORE_S` earlier; None if nobody knows.
+        """
+        if not self.standing and (before is None or self._moves(pose, before)):
             return False
         for other in self.poses:
             metres, degrees = _apart(pose, other)
             if metres < self.spacing_m and degrees < self.spacing_deg:
                 return False
         return True
+
+    def _moves(self, pose: Sim3, before: Sim3) -> bool:
+        metres, degrees = _apart(pose, before)
+        return metres > self.fastest_mps * BEFORE_S or degrees > self.fastest_deg_per_s * BEFORE_S
 
     def take(self, pose: Sim3) -> None:
         """Note that an image was taken."""

@@ -16,7 +16,7 @@ from rosbags.highlevel import AnyReader
 from hearing_hands_ros.ros.bag_playback import RecordedBag
 from hearing_hands_ros.ros.camera_messages import NO_STAMP, image_of, lens_of, stamp_name, stamp_ns_of
 from hearing_hands_ros.ros.cloud_messages import xyz_of
-from hearing_hands_ros.ros.image_choice import NONE_STILL, ImageChoice
+from hearing_hands_ros.ros.image_choice import BEFORE_S, NONE_STILL, ImageChoice
 from hearing_hands_ros.ros.tf2_core import TransformTree
 from hearing_hands_ros.ros.tf2_exceptions import TransformException
 from hearing_hands_ros.scene.registration.images import CameraObservation
@@ -88,7 +88,7 @@ class RegistrationBag:
             lens = lens_of(info, rectified="rect" in connection.topic)
             try:
                 pose = self._pose(parent_frame, message)
-                if not choice.wants(stamp_ns_of(message), pose):
+                if not choice.wants(pose, self._pose_before(parent_frame, message)):
                     continue
                 image = image_of(message)
             except ValueError as error:
@@ -131,11 +131,22 @@ class RegistrationBag:
         stamp_ns = stamp_ns_of(message)
         if stamp_ns <= 0:
             raise ValueError(NO_STAMP)
+        return self._pose_at(parent_frame, message.header.frame_id, stamp_ns)
+
+    def _pose_at(self, parent_frame: str, frame: str, stamp_ns: int) -> Sim3:
         try:
-            _, x, y, z, qx, qy, qz, qw = self._tree.lookup(parent_frame, message.header.frame_id, stamp_ns)
+            _, x, y, z, qx, qy, qz, qw = self._tree.lookup(parent_frame, frame, stamp_ns)
         except TransformException as error:
             raise ValueError(f"no pose in TF: {error}") from error
         return Sim3(1.0, np.array([qw, qx, qy, qz]), np.array([x, y, z]))
+
+    def _pose_before(self, parent_frame: str, message: Any) -> Sim3 | None:
+        """Where the frame of a message was a moment earlier, if TF goes back so far."""
+        stamp_ns = stamp_ns_of(message) - round(BEFORE_S * 1e9)
+        try:
+            return self._pose_at(parent_frame, message.header.frame_id, stamp_ns) if stamp_ns > 0 else None
+        except ValueError:
+            return None
 
     def _messages(self, topic: str, types: tuple[str, ...]) -> Iterator[tuple[Connection, Any]]:
         connections = self._connections(topic, types)

@@ -115,8 +115,7 @@ def check_document(document: Mapping[Any, Any], registered: bool = True) -> list
     faults = _key_faults("", document, REQUIRED_KEYS, OPTIONAL_KEYS)
     faults += _text_faults("", document, ("name", "splats", "sha256", "frame_id"))
     faults += file_faults("splats", document.get("splats"))
-    if isinstance(document.get("frame_id"), str) and document["frame_id"].startswith("/"):
-        faults.append(f"frame_id: wanted a TF frame without leading '/', got {shown(document['frame_id'])}")
+    faults += _frame_faults("frame_id", document.get("frame_id"))
     if "up" in document:
         faults += _vector_faults("up", document["up"], 3, unit=True)
     if document.get("registration") is not None:
@@ -178,6 +177,7 @@ def _registration_faults(registration: Any, frame_id: Any) -> list[str]:
     faults = _key_faults("registration.", registration, REGISTRATION_KEYS, ())
     faults += _text_faults("registration.", registration, ("parent_frame",))
     parent = registration.get("parent_frame")
+    faults += _frame_faults("registration.parent_frame", parent)
     if isinstance(parent, str) and parent == frame_id:
         faults.append(f"registration.parent_frame: wanted another frame than frame_id, got {shown(parent)} for both")
     faults += _similarity_faults("registration", registration, "translation_m")
@@ -187,6 +187,12 @@ def _registration_faults(registration: Any, frame_id: Any) -> list[str]:
         if key in registration and not (_is_number(registration[key]) and registration[key] >= 0)
     ]
     return faults
+
+
+def _frame_faults(key: str, frame: Any) -> list[str]:
+    if isinstance(frame, str) and frame.startswith("/"):
+        return [f"{key}: wanted a TF frame without leading '/', got {shown(frame)}"]
+    return []
 
 
 def _sfm_faults(sfm: Any) -> list[str]:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
+from scipy.spatial import cKDTree
 
 from hearing_hands_ros.libraries import optional
 from hearing_hands_ros.scene.hand_shape import flat_gaussians, shaded
 from hearing_hands_ros.scene.sim3 import Sim3
 from hearing_hands_ros.scene.splats import SplatScene
+from hearing_hands_ros.scene.urdf import numbers, origin_of, read_urdf
 
 Array = NDArray[np.float64]
 
 STEEL_RGB = (0.55, 0.57, 0.60)
 MOST_GAUSSIANS = 20_000  # of one gripper; more would cost more than the scene around it
+ENOUGH_GAUSSIANS = 8_000  # for a gripper's edges to be straight in a local view
+SPACINGS_M = (0.002, 0.02)
+SAMPLES = 10  # random points, of which those are kept that are apart, in a square of the spacing
+APART, DENSITY = 0.7, 1.4  # of the spacing; and how many points that leaves in a square of it
 
 
 @dataclass(frozen=True)
@@ -52,7 +57,7 @@ class RobotShape:
         cls,
         urdf: str | Path,
         links: tuple[str, ...] = (),
-        spacing_m: float = 0.006,
+        spacing_m: float | None = None,
         find_package: Callable[[str], str] | None = None,
     ) -> RobotShape:
         """Read collision shapes: box, cylinder, sphere and mesh (.stl, .obj, .ply; .dae with pycollada).
@@ -60,34 +65,33 @@ class RobotShape:
         Args:
             urdf: A file, or its text (as in the parameter `robot_description`).
             links: Names of the links to take; all that have collision shapes if empty.
-            spacing_m: Between two points of the surface.
+            spacing_m: Between two points of the surface; as fine as 8000 points allow, 2 to 20 mm, if None.
             find_package: Folder of a ROS package, for `package://` names; ament's index if None.
 
         Raises:
             ValueError: No URDF, a link that is not in it, nothing to draw, or a mesh that cannot be read.
             FileNotFoundError: A file is missing.
         """
-        if not spacing_m > 0.0:
+        if spacing_m is not None and not spacing_m > 0.0:
             raise ValueError(f"RobotShape: spacing_m wanted a positive distance, got {spacing_m}")
-        text, folder = _urdf_text(urdf)
-        try:
-            root = ElementTree.fromstring(text)  # noqa: S314  (expat refuses entity bombs; a URDF has no other entities)
-        except ElementTree.ParseError as error:
-            raise ValueError(f"RobotShape: wanted a URDF, got what is no XML: {error}") from error
+        root, folder = read_urdf(urdf, "RobotShape")
         named = {link.get("name", ""): link for link in root.iter("link")}
         missing = [name for name in links if name not in named]
         if missing:
             raise ValueError(f"RobotShape: wanted links {missing}, got a URDF with {sorted(named)}")
-        surfaces = {}
-        for name in links or tuple(named):
-            shapes = named[name].findall("collision")
-            if shapes:
-                parts = [_collision(shape, name, spacing_m, folder, find_package or _ament_package) for shape in shapes]
-                surfaces[name] = LinkSurface(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-        total = sum(len(surface.points_m) for surface in surfaces.values())
-        if not 0 < total <= MOST_GAUSSIANS:
+        meshes = {
+            name: [_collision(shape, name, folder, find_package or _ament_package) for shape in shapes]
+            for name in links or tuple(named)
+            if (shapes := named[name].findall("collision"))
+        }
+        area = DENSITY * float(sum(mesh.area for parts in meshes.values() for mesh in parts))
+        if spacing_m is None:
+            spacing_m = float(np.clip(np.sqrt(area / ENOUGH_GAUSSIANS), *SPACINGS_M))
+        points = area / spacing_m**2
+        if not 0.0 < points <= MOST_GAUSSIANS:
             wanted = f"1 to {MOST_GAUSSIANS} points on collision shapes"
-            raise ValueError(f"RobotShape: wanted {wanted}, got {total} at a spacing of {spacing_m} m")
+            raise ValueError(f"RobotShape: wanted {wanted}, got {points:.0f} at a spacing of {spacing_m} m")
+        surfaces = {name: _sampled(parts, spacing_m) for name, parts in meshes.items()}
         return cls(surfaces, spacing_m)
 
     def gaussians(self, scene_from_link: Mapping[str, Sim3]) -> SplatScene:
@@ -109,32 +113,34 @@ class RobotShape:
         return flat_gaussians(points, normals, spacing, shaded(self.rgb, normals, self.light), "gripper")
 
 
-def _urdf_text(urdf: str | Path) -> tuple[str, Path]:
-    if isinstance(urdf, str) and urdf.lstrip().startswith("<"):
-        return urdf, Path()
-    path = Path(urdf)
-    if not path.is_file():
-        raise FileNotFoundError(f"RobotShape: wanted a URDF file, got nothing at {path}")
-    return path.read_text(encoding="utf-8"), path.parent
-
-
-def _collision(
-    shape: ElementTree.Element, link: str, spacing_m: float, folder: Path, find_package: Callable[[str], str]
-) -> tuple[Array, Array]:
+def _collision(shape: ElementTree.Element, link: str, folder: Path, find_package: Callable[[str], str]) -> Any:
+    """The mesh of a collision shape, in its link's frame."""
     geometry = shape.find("geometry")
     solid = None if geometry is None else next(iter(geometry), None)
     if solid is None:
         raise ValueError(f"RobotShape: link '{link}' wanted a collision geometry, got none")
     mesh = _mesh(solid, link, folder, find_package)
-    count = int(np.clip(mesh.area / spacing_m**2, 1, 10 * MOST_GAUSSIANS))
-    points, face = mesh.sample(count, return_index=True, seed=0)
-    normals = np.asarray(mesh.face_normals[face], np.float64)
-    origin = shape.find("origin")
-    if origin is not None:
-        turn = Rotation.from_euler("xyz", _numbers(origin.get("rpy", "0 0 0"), link, 3))
-        points = turn.apply(points) + _numbers(origin.get("xyz", "0 0 0"), link, 3)
-        normals = turn.apply(normals)
-    return np.asarray(points, np.float64), normals
+    mesh.apply_transform(origin_of(shape, _who(link)).matrix)
+    return mesh
+
+
+def _sampled(meshes: Sequence[Any], spacing_m: float) -> LinkSurface:
+    """Points all over some meshes, none much nearer to another than the spacing and none missing."""
+    samples = [
+        mesh.sample(max(int(SAMPLES * mesh.area / spacing_m**2), 1), return_index=True, seed=0) for mesh in meshes
+    ]
+    points = np.concatenate([np.asarray(places, np.float64) for places, _ in samples])
+    normals = np.concatenate([mesh.face_normals[face] for mesh, (_, face) in zip(meshes, samples, strict=True)])
+    apart_m = APART * spacing_m
+    # Normals count as far as places, or one side of a thin plate would take the other side's points.
+    placed = np.concatenate([points, apart_m * normals], axis=1)
+    near = cKDTree(placed).query_ball_point(placed, apart_m)
+    kept = np.ones(len(points), np.bool_)
+    for index, neighbours in enumerate(near):
+        if kept[index]:
+            kept[neighbours] = False
+            kept[index] = True
+    return LinkSurface(points[kept], np.asarray(normals[kept], np.float64))
 
 
 def _mesh(solid: ElementTree.Element, link: str, folder: Path, find_package: Callable[[str], str]) -> Any:
@@ -157,7 +163,7 @@ def _mesh(solid: ElementTree.Element, link: str, folder: Path, find_package: Cal
         raise ValueError(
             f"RobotShape: link '{link}' wanted a mesh that can be read, got {path.name}: {error}"
         ) from error
-    mesh.apply_scale(_numbers(solid.get("scale", "1 1 1"), link, 3))  # type: ignore[no-untyped-call]
+    mesh.apply_scale(numbers(solid.get("scale", "1 1 1"), _who(link), 3))  # type: ignore[no-untyped-call]
     if not len(mesh.faces) or not np.isfinite(mesh.area) or mesh.area <= 0.0:
         raise ValueError(f"RobotShape: link '{link}' wanted a mesh with faces, got none in {path.name}")
     return mesh
@@ -182,17 +188,11 @@ def _ament_package(name: str) -> str:
 
 
 def _sizes(text: str | None, link: str, count: int) -> Array:
-    sizes = _numbers(text, link, count)
+    sizes = numbers(text, _who(link), count)
     if (sizes <= 0.0).any():
         raise ValueError(f"RobotShape: link '{link}' wanted positive sizes, got {text!r}")
     return sizes
 
 
-def _numbers(text: str | None, link: str, count: int) -> Array:
-    try:
-        values = np.array([float(word) for word in (text or "").split()])
-    except ValueError:
-        values = np.empty(0)
-    if len(values) != count or not np.isfinite(values).all():
-        raise ValueError(f"RobotShape: link '{link}' wanted {count} finite numbers, got {text!r}")
-    return values
+def _who(link: str) -> str:
+    return f"RobotShape: link '{link}'"

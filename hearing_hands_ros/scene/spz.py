@@ -1,4 +1,4 @@
-"""Splats in .spz files, Niantic's packed format, versions 2 and 3."""
+"""Splats in .spz files, Niantic's packed format, versions 2 to 4."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gzip
 import struct
 import tempfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,14 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearing_hands_ros.scene.ply import BLOCK, Columns
+from hearing_hands_ros.scene.spz_streams import find_streams, unpack_streams
 
 MAGIC = 0x5053474E
 HEADER = struct.Struct("<IIIBBBB")  # magic, version, Gaussians, degree, fractional bits, flags, reserved
-VERSIONS = (2, 3)
+STREAMS_HEADER = struct.Struct("<IIIBBBBI12x")  # of version 4: streams instead of reserved, and where their table is
+GZIP_VERSIONS = (2, 3)
 FRACTIONAL_BITS = range(1, 25)
 HIGHER = (0, 3, 8, 15)  # coefficients of degree 0 to 3 without the constant one
-TURN_BYTES = {2: 3, 3: 4}
-BEST_RATIO = 1032  # of deflate; what claims to be packed more tightly is not there
+TURN_BYTES = {2: 3, 3: 4, 4: 4}
+BEST_RATIO = 1032  # of deflate; what claims to be packed more tightly is not there, nor does zstd pack splats so
 EXTRA_BYTES = 1 << 20  # of extensions after the Gaussians
 COLOUR_SCALE = 0.15
 COMPRESSION = 6  # level 9 takes three times as long for 1 %
@@ -36,8 +38,9 @@ class SpzFile:
         who: Begins messages.
         count: Gaussians.
         sh_degree: 0 to 3.
-        version: 2 or 3.
+        version: 2 to 4.
         fractional_bits: After the point of positions.
+        streams: Where each attribute of version 4 is in the file.
     """
 
     packed: bytes
@@ -46,6 +49,7 @@ class SpzFile:
     sh_degree: int
     version: int
     fractional_bits: int
+    streams: tuple[slice, ...] = ()
 
     @property
     def overhead(self) -> float:
@@ -53,9 +57,10 @@ class SpzFile:
         return 2.0
 
     @property
-    def body_bytes(self) -> int:
-        """Of all Gaussians, unpacked."""
-        return self.count * (16 + TURN_BYTES[self.version] + 3 * HIGHER[self.sh_degree])
+    def attribute_bytes(self) -> tuple[int, ...]:
+        """Positions, opacities, colours, sizes, rotations and higher harmonics of all Gaussians, unpacked."""
+        each = (9, 1, 3, 3, TURN_BYTES[self.version], 3 * HIGHER[self.sh_degree])
+        return tuple(self.count * size for size in each)
 
     def read(self, coefficients: int) -> Columns:
         """The Gaussians, with so many spherical harmonics each.
@@ -63,10 +68,8 @@ class SpzFile:
         Raises:
             ValueError: The file ends early, or its checksum is wrong.
         """
-        body = np.frombuffer(self._unpack(), np.uint8, offset=HEADER.size)
-        n, turn = self.count, TURN_BYTES[self.version]
-        ends = np.cumsum([9 * n, n, 3 * n, 3 * n, turn * n, 3 * HIGHER[self.sh_degree] * n])
-        places, alphas, colours, scales, turns, higher, _ = np.split(body, ends)
+        n = self.count
+        places, alphas, colours, scales, turns, higher = self._attributes()
         fixed = np.zeros((3 * n, 4), np.uint8)
         fixed[:, 1:] = places.reshape(-1, 3)  # one byte too high, so that the sign arrives where it belongs
         means = (fixed.view("<i4") >> 8).astype(np.float32).reshape(n, 3) * np.float32(0.5**self.fractional_bits)
@@ -79,13 +82,20 @@ class SpzFile:
         return {
             "means": means,
             "scales": np.exp(scales.reshape(n, 3) / np.float32(16.0) - np.float32(10.0)),
-            "quats_wxyz": _turns_3(turns) if self.version == 3 else _turns_2(turns),
+            "quats_wxyz": _turns_2(turns) if self.version == 2 else _turns_3(turns),
             "opacities": alphas / np.float32(255.0),
             "sh": sh,
         }
 
-    def _unpack(self) -> bytes:
-        wanted = HEADER.size + self.body_bytes
+    def _attributes(self) -> list[NDArray[np.uint8]]:
+        sizes = self.attribute_bytes
+        if self.streams:
+            return unpack_streams(self.packed, self.streams, sizes, self.who)
+        body = np.frombuffer(self._gunzip(), np.uint8, offset=HEADER.size)
+        return np.split(body, np.cumsum(sizes))[:-1]
+
+    def _gunzip(self) -> bytes:
+        wanted = HEADER.size + sum(self.attribute_bytes)
         unpacker = zlib.decompressobj(31)
         try:
             body = unpacker.decompress(self.packed, wanted + EXTRA_BYTES)
@@ -108,8 +118,7 @@ def open_spz(stream: BinaryIO, who: str) -> SpzFile:
     """
     packed = stream.read()
     if packed[:4] == struct.pack("<I", MAGIC):
-        version = "4 or later (zstd)" if len(packed) > HEADER.size else "a file cut short"
-        raise ValueError(f"{who}: wanted .spz of version 2 or 3, got {version}; export it as version 3, or as .ply")
+        return _open_streams(packed, who)
     try:
         head = zlib.decompressobj(31).decompress(packed, HEADER.size)
     except zlib.error as error:
@@ -119,18 +128,35 @@ def open_spz(stream: BinaryIO, who: str) -> SpzFile:
     magic, version, count, degree, bits, _, _ = HEADER.unpack(head)
     if magic != MAGIC:
         raise ValueError(f"{who}: wanted .spz, got another file in gzip (it begins with {head[:4]!r})")
-    if version not in VERSIONS:
-        raise ValueError(f"{who}: wanted .spz of version 2 or 3, got version {version}")
+    if version not in GZIP_VERSIONS:
+        raise ValueError(f"{who}: wanted .spz of version 2, 3 or 4, got version {version}")
+    return _checked(packed, who, count, degree, version, bits)
+
+
+def _open_streams(packed: bytes, who: str) -> SpzFile:
+    if len(packed) < STREAMS_HEADER.size:
+        wanted = f"wanted a header of {STREAMS_HEADER.size} bytes"
+        raise ValueError(f"{who}: {wanted}, got {len(packed)}; the file was cut short")
+    _, version, count, degree, bits, _, streams, table = STREAMS_HEADER.unpack_from(packed)
+    if version != 4:
+        raise ValueError(f"{who}: wanted .spz of version 2 or 3 in gzip or 4 without, got version {version} without")
+    file = _checked(packed, who, count, degree, version, bits)
+    if table < STREAMS_HEADER.size:
+        raise ValueError(f"{who}: wanted a table of streams after the header, got one at byte {table}; its header lies")
+    return replace(file, streams=find_streams(packed, table, streams, file.attribute_bytes, who))
+
+
+def _checked(packed: bytes, who: str, count: int, degree: int, version: int, bits: int) -> SpzFile:
     if count == 0:
         raise ValueError(f"{who}: file has 0 Gaussians, expected at least 1")
     if degree >= len(HIGHER) or bits not in FRACTIONAL_BITS:
         got = f"degree {degree}, {bits} bits"
         raise ValueError(f"{who}: wanted spherical harmonics of degree 0 to 3 and 1 to 24 fractional bits, got {got}")
     file = SpzFile(packed, who, count, degree, version, bits)
-    most = BEST_RATIO * len(packed)
-    if file.body_bytes > most:
+    wanted, most = sum(file.attribute_bytes), BEST_RATIO * len(packed)
+    if wanted > most:
         got = f"got a file that unpacks to {most} at most; its header lies"
-        raise ValueError(f"{who}: wanted {file.body_bytes} bytes for {count} Gaussians, {got}")
+        raise ValueError(f"{who}: wanted {wanted} bytes for {count} Gaussians, {got}")
     return file
 
 

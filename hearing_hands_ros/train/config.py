@@ -13,9 +13,9 @@ from hearing_hands_ros.train.checks import need, need_at_least, need_share
 from hearing_hands_ros.train.compact_config import CompactTraining
 from hearing_hands_ros.train.published_config import PublishedTraining
 from hearing_hands_ros.train.reading import flat, meant, override, read
-from hearing_hands_ros.train.student_config import DistillTraining, ReflowTraining
+from hearing_hands_ros.train.student_config import StudentTraining
 
-Options = CompactTraining | PublishedTraining | ReflowTraining | DistillTraining
+Options = CompactTraining | PublishedTraining | StudentTraining
 FREE = tuple(
     f"run.{name}"
     for name in (
@@ -153,8 +153,8 @@ DEFAULTS: Mapping[str, TrainConfig] = {
         OptimizerConfig(learning_rate=4e-4, warmup_steps=1000, schedule="constant", betas=(0.9, 0.999)),
         PublishedTraining(),
     ),
-    "reflow": TrainConfig("reflow", RunConfig(steps=10_000), _SLOW, ReflowTraining()),
-    "distill": TrainConfig("distill", RunConfig(steps=10_000), _SLOW, DistillTraining()),
+    "reflow": TrainConfig("reflow", RunConfig(steps=10_000), _SLOW, StudentTraining()),
+    "distill": TrainConfig("distill", RunConfig(steps=10_000), _SLOW, StudentTraining()),
 }
 """Tasks, and how each is trained if nothing else is said."""
 

@@ -58,13 +58,13 @@ class StudentObjective:
 
 
 @dataclass(frozen=True)
-class ReflowTraining:
-    """Straight lines from noise to where the teacher takes it.
+class StudentTraining:
+    """A student of a compact network, by reflow or by distillation.
 
     Attributes:
         data: Conditions come from here.
         teacher: Of the student.
-        pairs: How many batches of the teacher's pairs are kept, and how often each is learnt from.
+        pairs: Batches of noise and the teacher's sound that are kept, and how often each is learnt from.
         objective: Of the student.
     """
 
@@ -72,30 +72,3 @@ class ReflowTraining:
     teacher: TeacherConfig = field(default_factory=TeacherConfig)
     pairs: Reuse = field(default_factory=lambda: Reuse(16, 8))
     objective: StudentObjective = field(default_factory=StudentObjective)
-
-
-@dataclass(frozen=True)
-class DistillTraining:
-    """A few long steps in place of the teacher's many short ones.
-
-    Attributes:
-        data: Conditions come from here.
-        teacher: Of the student.
-        pairs: How many batches of the teacher's ways are kept, and how often each is learnt from.
-        objective: Of the student.
-
-    Raises:
-        ValueError: The teacher's steps cannot be shared out among the student's.
-    """
-
-    data: CompactData = field(default_factory=CompactData)
-    teacher: TeacherConfig = field(default_factory=TeacherConfig)
-    pairs: Reuse = field(default_factory=lambda: Reuse(16, 8))
-    objective: StudentObjective = field(default_factory=StudentObjective)
-
-    def __post_init__(self) -> None:
-        steps, mine = self.teacher.steps, self.objective.steps
-        need(steps % mine == 0, "DistillTraining", "teacher.steps", f"a multiple of {mine} (objective.steps)", steps)
-
-
-StudentTraining = ReflowTraining | DistillTraining

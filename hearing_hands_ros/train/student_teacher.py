@@ -1,4 +1,4 @@
-"""The teacher of a student: a compact checkpoint, and the way that its guided flow takes."""
+"""The teacher of a student: a compact checkpoint, and where its guided flow goes."""
 
 from __future__ import annotations
 
@@ -71,29 +71,26 @@ class Teacher:
         }
 
     @torch.no_grad()
-    def way(
+    def sound(
         self,
         conditions: ConditionBatch,
         noise: Tensor,
-        parts: int,
-        steps: int | None = None,
+        steps: int,
         see: Tensor | None = None,
         feel: Tensor | None = None,
-    ) -> list[Tensor]:
-        """Follow the guided flow.
+    ) -> Tensor:
+        """Where the guided flow goes.
 
         Args:
             conditions: Of B windows of one length.
             noise: (B, F, T).
-            parts: S, equal parts of the time.
-            steps: Euler steps, a multiple of S; its own if None.
+            steps: Of Euler.
             see: (B,) bool, whose vision is taken; all if None.
             feel: (B,) bool, whose hands and touches are taken; all if None.
 
         Returns:
-            S + 1 states (B, F, T), normalised: the noise, ..., the sound.
+            (B, F, T) normalised log-mel.
         """
-        steps = steps or self.asked.steps
         network = self.model.to(noise.device).network
         context = network.context(conditions, see, feel)
         both = torch.cat([network.null_context(context), context])
@@ -102,8 +99,4 @@ class Teacher:
             self.asked.guidance,
             alone=lambda x, t: network(x, t, context).float(),
         )
-        times, length = uniform_grid(steps), steps // parts
-        states = [noise]
-        for first in range(0, steps, length):
-            states.append(integrate(guided, states[-1], times[first : first + length + 1]))
-        return states
+        return integrate(guided, noise, uniform_grid(steps))

@@ -110,4 +110,4 @@ def make_task(config: TrainConfig) -> Task:
         return PublishedTask(config.options)
     from hearing_hands_ros.train.student_task import StudentTask
 
-    return StudentTask(config.options)
+    return StudentTask(config.options, "reflow" if config.task == "reflow" else "distill")

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from made_outputs import photos, write_model
 
 from hearing_hands_ros.cli.main import main
-from hearing_hands_ros.scene.bundle import Registration, SceneBundle
+from hearing_hands_ros.scene.bundle import Registration, SceneBundle, Sfm
 from hearing_hands_ros.scene.camera import Camera
 from hearing_hands_ros.scene.sim3 import Sim3
 from hearing_hands_ros.scene.splats import SplatScene, read_splats, write_splats
@@ -121,6 +123,32 @@ def test_check_of_an_unregistered_scene(folder: Path, command: Command) -> None:
     assert "none: run `hearing-hands scene register`" in command("info", folder)[1]
 
 
+@pytest.mark.parametrize("text", [False, True])
+def test_check_opens_the_model_of_the_photos(folder: Path, tmp_path: Path, command: Command, text: bool) -> None:
+    model = write_model(tmp_path / "sparse", photos(3), text, "OPENCV_FISHEYE")
+    bundle = SceneBundle.load(folder)
+    replace(bundle, sfm=Sfm(model, Sim3.identity())).save(folder, "cube.ply")
+    code, out, _ = command("check", folder)
+    assert code == 0 and "note sfm: no descriptors.npz, so photos cannot be found in the scene" in out
+    (folder / "sfm/descriptors.npz").write_bytes(b"PK no zip")
+    for path in (folder / "sfm").glob("*.???"):
+        raw = path.read_bytes()
+        path.write_bytes(raw[: len(raw) // 2] if path.suffix == ".bin" else raw + b"1 2 3\n")
+    code, out, _ = command("check", folder)
+    assert code == 1 and f"{folder}: 4 faults" in out
+    for name in ("cameras", "images", "points3D"):
+        assert f"wrong sfm: {name}.{'txt' if text else 'bin'}: " in out
+    assert "wrong sfm: descriptors.npz: wanted descriptors and point3d_ids, got a damaged file" in out
+
+
+def test_check_notices_features_of_another_model(folder: Path, tmp_path: Path, command: Command) -> None:
+    model = write_model(tmp_path / "sparse", photos(3))
+    np.savez(model / "descriptors.npz", descriptors=np.zeros((5, 128), np.uint8), point3d_ids=np.arange(5))
+    replace(SceneBundle.load(folder), sfm=Sfm(model, Sim3.identity())).save(folder, "cube.ply")
+    code, out, _ = command("check", folder)
+    assert code == 1 and "descriptors.npz: wanted descriptors of the model's 0 points, got none among 5" in out
+
+
 def test_check_of_what_is_not_there(tmp_path: Path, command: Command) -> None:
     code, out, _ = command("check", tmp_path / "gone.ply")
     assert code == 1 and "got nothing at" in out
@@ -138,6 +166,12 @@ def test_crop_by_a_box_in_metres_keeps_labels_and_the_cameras_that_see_it(
     assert got.splats.sh_degree == 2 and got.scale == 0.5
     assert [camera.name for camera in got.cameras] == ["front"]
     assert (tmp_path / "top/cube.ply").is_file()
+
+
+@pytest.mark.parametrize("low", ["-1e-1", "-.1", "-0.1", "-1.0E-01"])
+def test_numbers_may_be_written_in_any_way(folder: Path, tmp_path: Path, command: Command, low: str) -> None:
+    code, out, _ = command("crop", folder, tmp_path / "middle", "--box", low, low, low, "1e-1", "+1e-1", ".1")
+    assert code == 0 and "1 of 729 Gaussians" in out
 
 
 def test_crop_by_a_sphere_in_splat_units_of_a_bare_file(tmp_path: Path, command: Command) -> None:

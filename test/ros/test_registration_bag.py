@@ -230,39 +230,41 @@ def test_a_recording_without_a_camera_that_holds_still_says_so(recording):
         recording.stand((0.2 * second, 0.0, 0.0), second, seconds=0.1)
     with closing(RegistrationBag(recording.write())) as bag:
         taken, left_out = bag.images("", "", "base_link", ImageChoice())
+        standing, _ = bag.images("", "", "base_link", ImageChoice(standing=True))
     assert taken == []
-    assert "holds still and sends an image every 1.2 s" in left_out["every image"]
+    assert "wanted a camera that TF knows to hold still" in left_out["every image"]
+    assert "--standing" in left_out["every image"]
+    assert [o.parent_from_camera.translation[0] for o in standing] == pytest.approx([0.0, 0.4, 0.8, 1.2, 1.6])
 
 
-def test_a_moving_camera_is_passed_over():
+@pytest.mark.parametrize("rate_hz", [30, 10, 6, 1, 0.2])
+def test_only_a_camera_that_stands_still_is_taken_at_any_rate(recording, rate_hz):
+    """It moves for 4 s, stands for 4 s, and moves again, at 0.2 m/s; TF comes at 50 Hz."""
+    for tick in range(12 * 50):
+        stamp_ns = START_NS + tick * NS // 50
+        x = 0.2 * (min(tick / 50, 4.0) + max(tick / 50 - 8.0, 0.0))
+        edge = transform(stamp_ns, "hand", "camera", (x, 0.0, 0.0))
+        recording.add("/tf", stamp_ns, made("tf2_msgs/msg/TFMessage", transforms=[edge]))
+    for index in range(int(11.9 * rate_hz) + 1):
+        stamp_ns = START_NS + round(index / rate_hz * NS)
+        recording.add("/camera/image_raw", stamp_ns, image(stamp_ns))
+    with closing(RegistrationBag(recording.write())) as bag:
+        taken, _ = bag.images("", "", "base_link", ImageChoice())
+    assert len(taken) == 1
+    assert 4.0 < float(taken[0].name) - START_NS / NS <= 4.1 + 1.0 / rate_hz
+
+
+def test_places_must_be_apart_and_the_camera_known_to_stand():
     choice = ImageChoice(spacing_m=0.05)
 
-    def pose(x):
-        return Sim3(1.0, np.array([1.0, 0, 0, 0]), np.array([x, 0.0, 0.0]))
+    def pose(x, degrees=0.0):
+        return Sim3(1.0, np.roll(Rotation.from_euler("x", degrees, degrees=True).as_quat(), 1), [x, 0.0, 0.0])
 
-    assert not choice.wants(-NS // 10, pose(0.0))  # nobody knows yet whether it moves
-    assert choice.wants(0, pose(0.0))
+    assert not choice.wants(pose(0.0), None)  # nobody knows whether it moves
+    assert choice.wants(pose(0.0), pose(0.0))
     choice.take(pose(0.0))
-    assert not choice.wants(NS // 10, pose(0.2))  # 2 m/s
-    assert choice.wants(2 * NS // 10, pose(0.2))  # it has stopped
-    assert not choice.wants(3 * NS // 10, pose(0.01))
-    assert not choice.wants(4 * NS // 10, pose(0.01))  # too near to the first
-
-
-@pytest.mark.parametrize("rate_hz", [30, 10, 6, 5, 1])
-def test_only_a_camera_that_stands_still_is_taken_at_any_rate(rate_hz):
-    """It moves for 4 s, stands for 4 s, and moves again, at 0.2 m/s."""
-    choice = ImageChoice()
-    taken_s = []
-    for index in range(12 * rate_hz):
-        at_s = index / rate_hz
-        x = 0.2 * (min(at_s, 4.0) + max(at_s - 8.0, 0.0))
-        pose = Sim3(1.0, np.array([1.0, 0, 0, 0]), np.array([x, 0.0, 0.0]))
-        if choice.wants(START_NS + round(at_s * NS), pose):
-            choice.take(pose)
-            taken_s.append(at_s)
-    assert len(taken_s) == 1
-    assert 4.0 < taken_s[0] <= 4.0 + 1.0 / rate_hz + 1e-9
-    turned = [Sim3.identity(), Sim3(1.0, np.roll(Rotation.from_euler("x", 10, degrees=True).as_quat(), 1), np.zeros(3))]
-    spinning = ImageChoice()
-    assert not any(spinning.wants(START_NS + i * NS // 10, turned[i % 2]) for i in range(5))
+    assert not choice.wants(pose(0.2), pose(0.0))  # 2 m/s
+    assert not choice.wants(pose(0.2, 10.0), pose(0.2))  # 100 degrees a second
+    assert choice.wants(pose(0.2), pose(0.2))
+    assert not choice.wants(pose(0.01), pose(0.01))  # too near to the first
+    assert choice.wants(pose(0.01, 10.0), pose(0.01, 10.0))  # but turned

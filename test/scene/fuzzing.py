@@ -19,12 +19,13 @@ from pathlib import Path
 import gsply
 import numpy as np
 import yaml
-from made_outputs import photos, splats_at, write_gaussian_splatting, write_model, write_nerfstudio
+from backports import zstd
+from made_outputs import in_streams, photos, splats_at, write_gaussian_splatting, write_model, write_nerfstudio
 from PIL import Image
 
 from hearing_hands_ros.scene.bundle import Registration, SceneBundle, Sfm
 from hearing_hands_ros.scene.cells import SurfaceCells
-from hearing_hands_ros.scene.importers.colmap import read_model
+from hearing_hands_ros.scene.importers.colmap_model import read_model, read_points
 from hearing_hands_ros.scene.importers.gaussian_splatting import read_cameras
 from hearing_hands_ros.scene.importers.nerfstudio import read_dataparser, read_transforms
 from hearing_hands_ros.scene.registration.cloud_file import read_cloud
@@ -95,6 +96,9 @@ def targets(folder: Path) -> list[Target]:
         for part in ("cameras", "images"):
             path = model / f"{part}.{'txt' if text else 'bin'}"
             found.append(Target(f"COLMAP {path.name}", path, lambda model=model: read_model(model)))  # type: ignore[misc]
+        _write_points(model, text)
+        path = model / f"points3D.{'txt' if text else 'bin'}"
+        found.append(Target(f"COLMAP {path.name}", path, lambda model=model: read_points(model)))  # type: ignore[misc]
     for target in found:
         target.read()  # all are valid to begin with
     return found
@@ -135,6 +139,19 @@ def _in_gzip(rng: np.random.Generator, content: bytes, change: Mutation) -> byte
     return gzip.compress(change(rng, gzip.decompress(content)), 1)
 
 
+def _in_streams(rng: np.random.Generator, content: bytes, change: Mutation) -> bytes:
+    """One attribute is broken before it is packed; the table says how long it became, packed."""
+    head, table = content[:32], [list(row) for row in struct.iter_unpack("<QQ", content[32 : 32 + 16 * content[15]])]
+    at, streams = 32 + 16 * len(table), []
+    for size, _ in table:
+        streams.append(content[at : at + size])
+        at += size
+    which = int(rng.integers(len(streams)))
+    streams[which] = zstd.compress(change(rng, zstd.decompress(streams[which])))
+    table[which][0] = len(streams[which])
+    return head + b"".join(struct.pack("<QQ", *row) for row in table) + b"".join(streams)
+
+
 def _in_zip(rng: np.random.Generator, content: bytes, change: Mutation) -> bytes:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
@@ -170,6 +187,8 @@ def _splat_files(folder: Path) -> list[Target]:
     write_splats(folder / "large.ply", large)
     write_splats(folder / "small.spz", small)
     write_splats(folder / "large.spz", large)
+    for name in ("small", "large"):
+        (folder / f"{name}_4.spz").write_bytes(in_streams((folder / f"{name}.spz").read_bytes()))
     raw = (folder / "small.ply").read_bytes()
     start = raw.index(b"end_header\n") + 11
     table = np.frombuffer(raw[start:], "<f4").astype("<f8")
@@ -185,6 +204,7 @@ def _splat_files(folder: Path) -> list[Target]:
     )
     (folder / "packed.ply").write_bytes(gsply.compress_to_bytes(data))
     names = ("small.ply", "large.ply", "double.ply", "packed.ply", "small.spz", "large.spz")
+    in_zstd = ("small_4.spz", "large_4.spz")
     return [
         Target(
             name,
@@ -193,6 +213,9 @@ def _splat_files(folder: Path) -> list[Target]:
             _in_gzip if name.endswith(".spz") else None,
         )
         for name in names
+    ] + [
+        Target(name, folder / name, lambda name=name: read_splats(folder / name), _in_streams)  # type: ignore[misc]
+        for name in in_zstd
     ]
 
 
@@ -227,11 +250,16 @@ def _bundle_files(folder: Path) -> list[Target]:
     ]
 
 
-def _write_points(model: Path) -> None:
+def _write_points(model: Path, text: bool = False) -> None:
     """Five points of a COLMAP model and what they look like."""
     rng = np.random.default_rng(4)
-    rows = (struct.pack("<Q3d3BdQ", i, *rng.normal(0.0, 1.0, 3), 9, 9, 9, 0.5, 0) for i in range(1, 6))
-    (model / "points3D.bin").write_bytes(struct.pack("<Q", 5) + b"".join(rows))
+    places = rng.normal(0.0, 1.0, (5, 3))
+    if text:
+        lines = (f"{i} {x} {y} {z} 9 9 9 0.5 1 0\n" for i, (x, y, z) in enumerate(places, 1))
+        (model / "points3D.txt").write_text("".join(lines))
+    else:
+        rows = (struct.pack("<Q3d3BdQII", i, *place, 9, 9, 9, 0.5, 1, 1, 0) for i, place in enumerate(places, 1))
+        (model / "points3D.bin").write_bytes(struct.pack("<Q", 5) + b"".join(rows))
     descriptors = rng.integers(0, 256, (10, 128), np.uint8)
     np.savez_compressed(model / "descriptors.npz", descriptors=descriptors, point3d_ids=np.repeat(np.arange(1, 6), 2))
 

@@ -6,12 +6,15 @@ can ask whether a point lands on the pixel on which it landed when the photos we
 
 from __future__ import annotations
 
+import gzip
 import json
 import struct
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from backports import zstd
 from scipy.spatial.transform import Rotation
 
 from hearing_hands_ros.scene.camera import Camera
@@ -56,6 +59,18 @@ def splats_at(points: Any, degree: int = 1) -> SplatScene:
         opacities=np.full(n, 0.9, np.float32),
         sh=rng.uniform(-0.5, 0.5, (n, (degree + 1) ** 2, 3)).astype(np.float32),
     )
+
+
+def in_streams(spz: bytes) -> bytes:
+    """An .spz of version 3, packed as version 4 is."""
+    raw = gzip.decompress(spz)
+    _, _, count, degree, bits, flags, _ = struct.unpack("<IIIBBBB", raw[:16])
+    sizes = [count * size for size in (9, 1, 3, 3, 4, 3 * (0, 3, 8, 15)[degree]) if size]
+    ends = np.cumsum([16, *sizes])
+    packed = [zstd.compress(raw[first:last]) for first, last in pairwise(ends)]
+    head = struct.pack("<IIIBBBBI12x", 0x5053474E, 4, count, degree, bits, flags, len(packed), 32)
+    table = b"".join(struct.pack("<QQ", len(stream), size) for stream, size in zip(packed, sizes, strict=True))
+    return head + table + b"".join(packed)
 
 
 def write_nerfstudio(folder: Path, **changes: Any) -> Path:

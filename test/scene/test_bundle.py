@@ -210,6 +210,10 @@ def test_a_new_registration_moves_all_that_is_in_metres(plane: SplatScene, tmp_p
         (lambda d: d["cameras"][0].pop("position"), r"cameras\[0\].position: missing"),
         (lambda d: d["cameras"][0].update(rotation_wxyz=[0, 0, 0, 0]), "rotation_wxyz: wanted length 1, got length 0"),
         (lambda d: d.update(cameras="front"), "cameras: wanted a list of at most 1000 cameras, got 'front'"),
+        (
+            lambda d: d["registration"].update(parent_frame="/base"),
+            "registration.parent_frame: wanted a TF frame without leading '/', got '/base'",
+        ),
         (lambda d: d["sfm"].update(folder="../sparse"), "sfm.folder: wanted a file inside the scene's folder"),
         (lambda d: d["sfm"].update(folder="gone"), "gone: wanted a COLMAP model .* without cameras, images, points3D"),
         (lambda d: d["sfm"].update(scale=-1), "sfm.scale: wanted a positive number, got -1"),

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -215,8 +216,26 @@ def test_other_photos_begin_anew(photos: Path, tmp_path: Path) -> None:
     assert "features" in Work.open(out, find_photos(moved, Seen()), {"features": 1024}).done
     sorted(moved.iterdir())[-1].unlink()
     anew = Work.open(out, find_photos(moved, Seen()), {"features": 1024})
-    assert anew.begun_anew
+    assert anew.begun_anew == "photos or options are not those of the earlier run"
     assert anew.done == {}
+
+
+def test_work_of_an_earlier_version_is_begun_anew_unless_something_would_be_lost(built, photos, tmp_path: Path) -> None:
+    out = shutil.copytree(built[0], tmp_path / "my_room")
+    state = json.loads((out / ".work/state.json").read_text())
+    old = {"key": state["key"], "done": {"features": {}, "matches": {}, "model": {"photos": PHOTOS}, "bundle": {}}}
+    (out / ".work/state.json").write_text(json.dumps(old))
+    bundle = SceneBundle.load(out, registered=False)
+    bundle.with_registration(Registration("map", Sim3.identity(), 1.0, 0.1)).save(out, "scene.ply")
+    with pytest.raises(ValueError, match="by another version of this program, and .* would lose its registration"):
+        build(photos, out, OPTIONS, Seen())
+    anew = Work.open(out, find_photos(photos, Seen()), asdict(OPTIONS.colmap), force=True)
+    assert (anew.done, anew.begun_anew) == ({}, "the earlier run was by another version of this program")
+
+
+def test_a_frame_that_tf_forbids_is_refused_before_the_work() -> None:
+    with pytest.raises(ValueError, match="frame_id: wanted a TF frame without leading '/', got '/room'"):
+        BuildOptions(frame_id="/room")
 
 
 def test_a_registered_bundle_is_not_overwritten_unasked(built, photos: Path, tmp_path: Path) -> None:
@@ -249,7 +268,10 @@ def test_unreadable_photos_are_named(photos: Path, tmp_path: Path) -> None:
     (folder / "broken.jpg").write_bytes(b"no picture")
     whole = sorted(photos.iterdir())[0].read_bytes()
     (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(ValueError, match=r"got 2 that cannot be read; mend or remove: broken.jpg .*, cut.jpg"):
+    Image.fromarray(np.full((48, 64), 40_000, np.uint16)).save(folder / "deep.png")
+    with pytest.raises(
+        ValueError, match=r"got 3 that cannot be read; mend or remove: broken.jpg .*, cut.jpg .*, deep.png \(wanted 8"
+    ):
         build(folder, tmp_path / "out", OPTIONS, Seen())
     assert not (tmp_path / "out").exists()
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
+from scipy.spatial import cKDTree
 
 from hearing_hands_ros.scene.robot_shape import RobotShape
 from hearing_hands_ros.scene.sim3 import Sim3
@@ -38,8 +39,18 @@ def test_collision_shapes_are_covered() -> None:
     np.testing.assert_allclose(np.ptp(finger, axis=0), [0.08, 0.024, 0.024], atol=0.003)  # the cylinder lies along x
 
 
-def test_links_go_where_tf_puts_them() -> None:
+def test_there_are_no_gaps_and_no_crowds() -> None:
     shape = RobotShape.from_urdf(GRIPPER)
+    assert 4000 < sum(len(link.points_m) for link in shape.links.values()) < 10000
+    palm = shape.links["palm"].points_m
+    on_top = cKDTree(palm[np.isclose(palm[:, 2], 0.1)])
+    everywhere = np.stack(np.meshgrid(np.linspace(-0.05, 0.05, 101), np.linspace(-0.02, 0.02, 41), [0.1]), axis=-1)
+    assert on_top.query(everywhere.reshape(-1, 3))[0].max() < 1.2 * shape.spacing_m
+    assert on_top.query(on_top.data, 2)[0][:, 1].min() > 0.6 * shape.spacing_m
+
+
+def test_links_go_where_tf_puts_them() -> None:
+    shape = RobotShape.from_urdf(GRIPPER, spacing_m=0.006)
     turned = Sim3(1.0, np.array([np.sqrt(0.5), 0.0, np.sqrt(0.5), 0.0]), np.array([1.0, 2.0, 3.0]))
     splats = shape.gaussians({"palm": turned})
     assert len(splats) == len(shape.links["palm"].points_m)
@@ -47,7 +58,7 @@ def test_links_go_where_tf_puts_them() -> None:
 
 
 def test_a_link_without_a_pose_is_not_drawn_and_none_at_all_is_an_error() -> None:
-    shape = RobotShape.from_urdf(GRIPPER)
+    shape = RobotShape.from_urdf(GRIPPER, spacing_m=0.006)
     both = shape.gaussians({"palm": pose(), "finger": pose(), "elsewhere": pose()})
     assert len(both) == sum(len(link.points_m) for link in shape.links.values())
     with pytest.raises(
@@ -73,7 +84,7 @@ def test_meshes_are_read_beside_the_urdf_and_from_packages(tmp_path: Path) -> No
     ("urdf", "message"),
     [
         ("<robot", "wanted a URDF, got what is no XML"),
-        ('<robot name="r"><link name="a"/></robot>', "wanted 1 to 20000 points on collision shapes, got 0"),
+        ('<robot name="r"><link name="a"/></robot>', "wanted 1 to 20000 points on collision shapes, got 0 at"),
         (
             GRIPPER.replace('size="0.1 0.04 0.1"', 'size="0.1 0.04"'),
             "link 'palm' wanted 3 finite numbers, got '0.1 0.04'",
@@ -82,7 +93,10 @@ def test_meshes_are_read_beside_the_urdf_and_from_packages(tmp_path: Path) -> No
         (GRIPPER.replace('radius="0.012"', 'radius="0"'), "link 'finger' wanted positive sizes, got '0'"),
         (GRIPPER.replace('size="0.1 0.04 0.1"', 'size="0.1 -1 0.1"'), "link 'palm' wanted positive sizes"),
         (GRIPPER.replace("<sphere", "<blob"), "wanted box, cylinder, sphere or mesh, got 'blob'"),
-        (GRIPPER.replace("0.1 0.04 0.1", "100 100 100"), "wanted 1 to 20000 points"),
+        (
+            GRIPPER.replace("0.1 0.04 0.1", "100 100 100"),
+            r"wanted 1 to 20000 points on collision shapes, got \d{9} at a spacing of 0.02 m",
+        ),
     ],
 )
 def test_a_bad_urdf_is_named(urdf: str, message: str) -> None:

@@ -75,10 +75,7 @@ class Narrow(nn.Module):
 
 @pytest.mark.parametrize(("task", "steps"), [("reflow", 2), ("distill", 4), ("distill", 2), ("distill", 1)])
 def test_a_student_arrives_where_a_known_flow_ends_in_fewer_steps_than_the_flow_itself(task, steps):
-    mean, std = 1.5, 0.5  # of the data; noise is standard normal, and the flow carries it along known curves
-
-    def at(noise, t):
-        return t * mean + (t**2 * std**2 + (1 - t) ** 2) ** 0.5 * noise
+    mean, std = 1.5, 0.5  # of the data; noise is standard normal, and curves take it to mean + std * noise
 
     def teacher(x, t):
         t = t[:, None]
@@ -89,22 +86,25 @@ def test_a_student_arrives_where_a_known_flow_ends_in_fewer_steps_than_the_flow_
     optimizer = torch.optim.Adam(student.parameters(), 5e-3)
     for _ in range(300):
         noise = torch.randn(256, 1, generator=generator)
-        states = [at(noise, t) for t in uniform_grid(steps).tolist()]
-        loss = reflow_loss(student, states, generator) if task == "reflow" else distill_loss(student, states)
+        sound = mean + std * noise
+        if task == "reflow":
+            loss = reflow_loss(student, noise, sound, generator)
+        else:
+            loss = distill_loss(student, noise, sound, steps)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     noise = torch.randn(1000, 1, generator=generator)
-    grid, wanted = uniform_grid(steps), at(noise, 1.0)
+    grid, wanted = uniform_grid(steps), mean + std * noise
     with torch.no_grad():
         missed, teachers = ((integrate(v, noise, grid) - wanted).square().mean() for v in (student, teacher))
-    assert missed < 0.2 * teachers
+    assert missed < 0.1 * teachers
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_student_does_in_two_steps_what_its_guided_teacher_does_in_many(tmp_path, dataset, teacher, words, task):
-    out = [f"run.out={tmp_path}", "run.steps=200", "optimizer.learning_rate=1e-2", "run.batch=6"]
-    fit(load_config(task, [*words, *out, "objective.steps=2", "teacher.guidance=3", "pairs.batches=4"]))
+def test_a_student_does_in_one_step_what_its_guided_teacher_does_in_many(tmp_path, dataset, teacher, words, task):
+    asked = [f"run.out={tmp_path}", "run.steps=80", "optimizer.learning_rate=1e-2", "data.longest_s=1", "pairs.times=4"]
+    fit(load_config(task, [*words, *asked, "objective.steps=1", "teacher.guidance=3"]))
     opened = Dataset.open(dataset)
     item = opened.load(opened.items("test")[0])
     conditions = conditions_of(item.motion, item.contact_local.astype(np.float32), item.scene_views, SEQUENCE)
@@ -114,9 +114,9 @@ def test_a_student_does_in_two_steps_what_its_guided_teacher_does_in_many(tmp_pa
         return CompactGenerator.load(folder, "cpu").generate([conditions], [noise], sampling)[0]
 
     wanted = drawn(teacher, Sampling(8, 3.0))
-    mine, hurried, unguided = drawn(tmp_path / "last"), drawn(teacher, Sampling(2, 3.0)), drawn(teacher, Sampling(8))
+    mine, hurried, unguided = drawn(tmp_path / "last"), drawn(teacher, Sampling(1, 3.0)), drawn(teacher, Sampling(8))
     missed, *others = (float(np.square(sound - wanted).mean()) for sound in (mine, hurried, unguided))
-    assert missed < 0.6 * min(others)
+    assert missed < 0.8 * min(others)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -174,19 +174,19 @@ def test_the_teacher_is_asked_once_for_what_comes_several_times(tmp_path, words)
 
     def counting(config):
         task = make_task(config)
-        honest = task.teacher.way
+        honest = task.teacher.sound
 
-        def way(conditions, noise, *rest, **more):
+        def sound(conditions, noise, *rest):
             asked.append(noise)
-            return honest(conditions, noise, *rest, **more)
+            return honest(conditions, noise, *rest)
 
-        task.teacher.way = way
+        task.teacher.sound = sound
         return task
 
     fit(load_config("reflow", [*words, f"run.out={tmp_path}"]), counting)
     lessons, exams = asked[:-2], asked[-2:]
     assert len(lessons) == 6  # two blocks of three in 12 steps
-    assert all(noise is exams[0] for noise in exams)
+    assert torch.equal(*exams)
     assert len({float(noise[0, 0, 0]) for noise in lessons}) == 6
 
 
@@ -216,15 +216,13 @@ def test_a_teacher_that_does_not_fit_is_named(tmp_path, words, task, other, mess
     assert str(tmp_path) in str(caught.value)
 
 
-def test_a_teacher_that_is_missing_or_takes_too_few_steps_is_said_so(tmp_path, words):
+def test_a_teacher_that_is_missing_is_said_so(tmp_path, words):
     with pytest.raises(
         ValueError, match=r"teacher\.folder wanted the checkpoint folder of a compact network, got none"
     ):
         make_task(load_config("reflow", [*words, "run.out=x", "teacher.folder="]))
     with pytest.raises(FileNotFoundError, match=str(tmp_path / "nowhere")):
         make_task(load_config("reflow", [*words, "run.out=x", f"teacher.folder={tmp_path / 'nowhere'}"]))
-    with pytest.raises(ValueError, match=r"teacher\.steps wanted a multiple of 3 \(objective\.steps\), got 8"):
-        load_config("distill", [*words, "run.out=x", "objective.steps=3"])
 
 
 def test_a_student_goes_on_from_another_of_the_same_teacher_and_no_other(tmp_path, words):

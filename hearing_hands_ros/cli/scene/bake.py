@@ -49,8 +49,8 @@ def run(args: argparse.Namespace) -> int:
     console = Console(highlight=False)
     bundle = SceneBundle.load(args.bundle)
     surface = SplatSurface(bundle)
-    encoder = load_encoder(args.encoder)
     (Path(args.bundle) / FOLDER).mkdir(exist_ok=True)  # what cannot be kept is not worth minutes of work
+    encoder = load_encoder(args.encoder)
     views = SceneViews(bundle, surface, ViewSettings(local=LocalView(width_m=args.width_m)))
     begun = time.perf_counter()
     baked = _with_progress(

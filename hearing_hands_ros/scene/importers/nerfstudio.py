@@ -22,7 +22,8 @@ from scipy.spatial.transform import Rotation
 
 from hearing_hands_ros.scene.camera import Camera
 from hearing_hands_ros.scene.document import shown
-from hearing_hands_ros.scene.importers.colmap import BY_NAME, database_of, distortion_note, models_in, sfm_of
+from hearing_hands_ros.scene.importers.colmap import database_of, distortion_note, models_in, sfm_of
+from hearing_hands_ros.scene.importers.colmap_model import BY_NAME
 from hearing_hands_ros.scene.importers.found import (
     Found,
     look_for,

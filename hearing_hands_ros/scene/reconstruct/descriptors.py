@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from hearing_hands_ros.scene.importers.colmap_model import model_faults, read_points
 from hearing_hands_ros.scene.reconstruct.colmap import opened, pycolmap
 
 FILE = "descriptors.npz"
@@ -54,3 +56,61 @@ def write_descriptors(model: str | Path | Any, database: str | Path, folder: str
     path = Path(folder) / FILE
     np.savez_compressed(path, descriptors=np.concatenate(descriptors), point3d_ids=np.concatenate(ids))
     return path
+
+
+def read_features(folder: Path) -> tuple[NDArray[np.float64], NDArray[np.intp], NDArray[np.uint8]]:
+    """What finds an image in a COLMAP model: its points, and what they look like.
+
+    COLMAP itself would read the model's other files too, and does not come back from some that are broken.
+
+    Returns:
+        (P, 3) points in the model's units, and for M descriptors, sorted by point, the point's row and (M, 128) bytes.
+
+    Raises:
+        FileNotFoundError: There are no points or no descriptors.
+        ValueError: They are damaged, or of different models.
+    """
+    descriptors, ids = read_descriptors(folder)
+    numbers, points = read_points(folder)
+    belongs = np.isin(ids, numbers)
+    if not belongs.any():
+        raise ValueError(f"{FILE}: wanted descriptors of the model's {len(numbers)} points, got none among {len(ids)}")
+    row = np.searchsorted(numbers, ids[belongs])
+    order = np.argsort(row, kind="stable")
+    return points, row[order], descriptors[belongs][order]
+
+
+def read_descriptors(folder: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """(M, 128) descriptors and the (M,) numbers of the points that they are of.
+
+    Raises:
+        FileNotFoundError: There are none.
+        ValueError: The file is damaged.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise FileNotFoundError(f"wanted {FILE}, the features of the scene's photos, got none at {path}")
+    try:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            descriptors, ids = (np.asarray(archive[name]) for name in ("descriptors", "point3d_ids"))
+    except Exception as error:  # of zip, zlib or numpy's header
+        raise ValueError(f"{FILE}: wanted descriptors and point3d_ids, got a damaged file: {error}") from error
+    numbers_agree = descriptors.shape == (ids.size, LENGTH) and ids.ndim == 1
+    if not numbers_agree or descriptors.dtype != np.uint8 or ids.dtype.kind not in "iu":
+        got = f"{descriptors.dtype} {descriptors.shape} and {ids.dtype} {ids.shape}"
+        raise ValueError(f"{FILE}: wanted uint8 (M, {LENGTH}) and whole ids (M,), got {got}")
+    return descriptors, ids.astype(np.int64)
+
+
+def sfm_faults(folder: Path) -> list[str]:
+    """Everything that is wrong with a COLMAP model that images are found in; no descriptors at all are no fault."""
+    faults = model_faults(folder)
+    if (folder / FILE).is_file():
+        try:
+            if faults:
+                read_descriptors(folder)
+            else:
+                read_features(folder)
+        except ValueError as error:
+            faults.append(str(error))
+    return faults

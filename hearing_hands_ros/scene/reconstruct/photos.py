@@ -10,6 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from hearing_hands_ros.scene.registration.pixels import require_bytes
+
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 PLAIN_FORMATS, PLAIN_MODES = {"JPEG": "jpg", "PNG": "png"}, ("RGB", "L")
 FEWEST_PHOTOS = 3
@@ -57,6 +59,7 @@ def find_photos(folder: str | Path, report: Report) -> Photos:
         try:
             fingerprints.append(hashlib.sha256(path.read_bytes()).hexdigest())
             with Image.open(path) as image:
+                require_bytes(image)
                 image.load()
                 sizes.add(image.size)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow lets out

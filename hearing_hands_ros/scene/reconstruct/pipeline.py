@@ -38,12 +38,19 @@ class BuildOptions:
         colmap: How camera poses are found.
         training: How Gaussians are fitted, where there is CUDA.
         force: Whether a bundle may lose registration, materials or trained Gaussians.
+
+    Raises:
+        ValueError: `frame_id` can be no TF frame.
     """
 
     frame_id: str | None = None
     colmap: ColmapOptions = field(default_factory=ColmapOptions)
     training: TrainingOptions = field(default_factory=TrainingOptions)
     force: bool = False
+
+    def __post_init__(self) -> None:
+        if self.frame_id is not None and (not self.frame_id.strip() or self.frame_id.startswith("/")):
+            raise ValueError(f"BuildOptions: frame_id: wanted a TF frame without leading '/', got {self.frame_id!r}")
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class BuildReport:
         points: 3D points that the poses were found with.
         gaussians: In the bundle.
         trained: Whether they were fitted to the photos; else there is one on each point.
-        begun_anew: Whether results of an earlier run were dropped, because photos or options changed.
+        begun_anew: Why results of an earlier run were dropped; empty if they were not.
     """
 
     photos: int
@@ -66,7 +73,7 @@ class BuildReport:
     points: int
     gaussians: int
     trained: bool
-    begun_anew: bool
+    begun_anew: str
 
 
 def has_cuda() -> bool:

@@ -13,6 +13,7 @@ from hearing_hands_ros.scene.reconstruct.photos import Photos
 
 FOLDER = ".work"
 FILE = "state.json"
+FORMAT = 1  # of the folder: what stages leave in it, under which names
 
 
 @dataclass
@@ -23,13 +24,13 @@ class Work:
         folder: `<bundle>/.work`.
         key: What the work is made of; another key is other work.
         done: Stages that are finished, with what is worth telling of each.
-        begun_anew: Whether earlier results were dropped, because photos or options changed.
+        begun_anew: Why earlier results were dropped; empty if they were not.
     """
 
     folder: Path
     key: dict[str, Any]
     done: dict[str, dict[str, Any]]
-    begun_anew: bool = False
+    begun_anew: str = ""
 
     @classmethod
     def open(cls, bundle: Path, photos: Photos, options: dict[str, Any], force: bool = False) -> Work:
@@ -52,16 +53,17 @@ class Work:
                 f"scene build: wanted a new or empty folder, or one that an earlier build left, got {str(bundle)!r} "
                 "with other things in it"
             )
-        if state is not None and state["key"] == key:
-            return cls(folder, key, dict(state["done"]))
-        anew = folder.exists()
-        if anew:
+        why = ""
+        if folder.exists():
+            why = _why_anew(state, key)
+            if state is not None and not why:
+                return cls(folder, key, dict(state["done"]))
             if not force:
                 trained = state is not None and "training" in state["done"]
-                refuse_loss(bundle, lost_anew(bundle, trained), "photos or options are not those of the earlier run")
+                refuse_loss(bundle, lost_anew(bundle, trained), why)
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
-        work = cls(folder, key, {}, begun_anew=anew)
+        work = cls(folder, key, {}, begun_anew=why)
         work._write()
         return work
 
@@ -72,7 +74,8 @@ class Work:
 
     def _write(self) -> None:
         draft = self.folder / f"{FILE}.part"
-        draft.write_text(json.dumps({"key": self.key, "done": self.done}, indent=1), encoding="utf-8")
+        state = {"format": FORMAT, "key": self.key, "done": self.done}
+        draft.write_text(json.dumps(state, indent=1), encoding="utf-8")
         draft.replace(self.folder / FILE)
 
 
@@ -95,6 +98,15 @@ def refuse_loss(bundle: Path, lost: list[str], why: str) -> None:
         raise ValueError(
             f"scene build: {why}, and {str(bundle)!r} would lose {', '.join(lost)}; choose another --out, or --force"
         )
+
+
+def _why_anew(state: dict[str, Any] | None, key: dict[str, Any]) -> str:
+    """Why work cannot be gone on with; empty if it can."""
+    if state is None:
+        return f"the earlier run left no {FILE} that can be read"
+    if state.get("format") != FORMAT:
+        return "the earlier run was by another version of this program"
+    return "" if state["key"] == key else "photos or options are not those of the earlier run"
 
 
 def _read(path: Path) -> dict[str, Any] | None:

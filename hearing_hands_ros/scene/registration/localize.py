@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.scene.camera import Camera
 from hearing_hands_ros.scene.reconstruct.colmap import pycolmap
+from hearing_hands_ros.scene.reconstruct.descriptors import read_features
 from hearing_hands_ros.scene.render.compiled import compiled
 from hearing_hands_ros.scene.sim3 import Sim3
 
@@ -94,7 +94,7 @@ class Localizer:
 
     Raises:
         ValueError: It has no model, the model is damaged, or pycolmap is not installed.
-        FileNotFoundError: The model has no descriptors.
+        FileNotFoundError: The model has no points or no descriptors.
     """
 
     def __init__(self, bundle: SceneBundle) -> None:
@@ -110,8 +110,14 @@ class Localizer:
                 "Localizer: wanted the package pycolmap to find images in the scene, got none: "
                 'pip install "hearing_hands_ros[scene]"'
             ) from error
-        self._points, self._owner, self._descriptors = _read_features(self._colmap, bundle.sfm.folder)
-        self._points = bundle.sfm.splat_from_sfm.apply(self._points)
+        who = f"Localizer('{bundle.sfm.folder}')"
+        try:
+            points, self._owner, self._descriptors = read_features(bundle.sfm.folder)
+        except FileNotFoundError as error:
+            raise FileNotFoundError(f"{who}: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"{who}: {error}") from error
+        self._points = bundle.sfm.splat_from_sfm.apply(points)
         options = self._colmap.FeatureExtractionOptions()
         options.use_gpu = False
         options.sift.max_num_features = MOST_FEATURES
@@ -219,32 +225,6 @@ def _keep_two_best(
             else:
                 runner_up = value
         best[row], second[row], owner[row] = top, runner_up, point
-
-
-def _read_features(colmap: Any, folder: Path) -> tuple[Array, NDArray[np.intp], NDArray[np.uint8]]:
-    """(P, 3) points in sfm units, and for M descriptors, sorted by point, the point's row and (M, 128) bytes."""
-    who = f"Localizer('{folder}')"
-    path = folder / "descriptors.npz"
-    if not path.is_file():
-        raise FileNotFoundError(f"{who}: wanted descriptors.npz, the features of its photos, got none at {path}")
-    try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            descriptors, ids = (np.asarray(archive[name]) for name in ("descriptors", "point3d_ids"))
-        model = colmap.Reconstruction(folder)
-    except Exception as error:  # of zip, zlib, numpy's header or COLMAP
-        raise ValueError(f"{who}: wanted a COLMAP model and descriptors, got damaged ones: {error}") from error
-    numbers_agree = descriptors.shape == (ids.size, 128) and ids.ndim == 1
-    if not numbers_agree or descriptors.dtype != np.uint8 or ids.dtype.kind not in "iu":
-        got = f"{descriptors.dtype} {descriptors.shape} and {ids.dtype} {ids.shape}"
-        raise ValueError(f"{who}: descriptors.npz: wanted uint8 (M, 128) and whole ids (M,), got {got}")
-    known = np.array(sorted(model.points3D), np.int64)
-    row = np.searchsorted(known, ids)
-    belongs = np.isin(ids, known)
-    if not belongs.any():
-        raise ValueError(f"{who}: wanted descriptors of the model's {len(known)} points, got none among {len(ids)}")
-    order = np.argsort(row[belongs], kind="stable")
-    points = np.array([model.points3D[int(point)].xyz for point in known])
-    return points, row[belongs][order], descriptors[belongs][order]
 
 
 def _unit(descriptors: NDArray[Any]) -> NDArray[np.float32]:

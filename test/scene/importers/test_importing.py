@@ -20,7 +20,7 @@ from made_outputs import (
 from scipy.spatial.transform import Rotation
 
 from hearing_hands_ros.scene.bundle import SceneBundle
-from hearing_hands_ros.scene.importers.colmap import read_model
+from hearing_hands_ros.scene.importers.colmap_model import read_model
 from hearing_hands_ros.scene.importers.importing import ImportOptions, import_scene, recognise
 from hearing_hands_ros.scene.rotations import to_wxyz
 from hearing_hands_ros.scene.sim3 import Sim3

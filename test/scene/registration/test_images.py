@@ -1,5 +1,6 @@
 """The robot's camera in the synthetic room: real features, rendered images, a known answer."""
 
+import shutil
 import sys
 from dataclasses import replace
 
@@ -109,8 +110,22 @@ def test_a_model_without_features_or_damaged_is_refused(world, tmp_path):
     with pytest.raises(FileNotFoundError, match="wanted descriptors.npz"):
         Localizer(replace(world.bundle, sfm=Sfm(tmp_path, Sim3.identity())))
     (tmp_path / "descriptors.npz").write_bytes(b"PK\x03\x04 not a zip")
-    with pytest.raises(ValueError, match="damaged"):
+    with pytest.raises(ValueError, match=r"descriptors.npz: wanted .*damaged"):
         Localizer(replace(world.bundle, sfm=Sfm(tmp_path, Sim3.identity())))
+
+
+def test_files_of_the_model_that_finding_images_does_not_need_may_be_broken(world, tmp_path):
+    """COLMAP itself does not come back from a frames.bin that was cut short."""
+    folder = tmp_path / "sfm"
+    shutil.copytree(world.bundle.sfm.folder, folder)
+    (folder / "frames.bin").write_bytes((9).to_bytes(8, "little") + bytes(40))
+    Localizer(replace(world.bundle, sfm=Sfm(folder, Sim3.identity())))
+    raw = (folder / "points3D.bin").read_bytes()
+    (folder / "points3D.bin").write_bytes(raw[:-5])
+    with pytest.raises(
+        ValueError, match=r"Localizer\(.*points3D.bin: wanted bytes for \d+ entries, got \d+; cut short"
+    ):
+        Localizer(replace(world.bundle, sfm=Sfm(folder, Sim3.identity())))
 
 
 def test_without_pycolmap_it_says_what_to_install(world, monkeypatch):

@@ -45,7 +45,7 @@ def chunk(kind, body):
 
 
 def test_images_that_are_damaged_or_would_fill_the_memory_are_left_out(tmp_path):
-    names = ("a.png", "broken.png", "huge.png", "cut.png", "large.png", "program.png")
+    names = ("a.png", "broken.png", "huge.png", "cut.png", "large.png", "program.png", "depth.png")
     poses(tmp_path, [entry(name) for name in names])
     whole = (tmp_path / "a.png").read_bytes()
     (tmp_path / "broken.png").write_bytes(whole.replace(b"IDAT", b"ID\0T"))
@@ -55,9 +55,11 @@ def test_images_that_are_damaged_or_would_fill_the_memory_are_left_out(tmp_path)
     (tmp_path / "huge.png").write_bytes(whole[:8] + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b""))
     Image.new("1", (8001, 8000)).save(tmp_path / "large.png")
     Image.new("RGB", (8, 8)).save(tmp_path / "program.png", "EPS")  # PostScript, which would be run to be seen
+    Image.fromarray(np.full((6, 8), 40_000, np.uint16)).save(tmp_path / "depth.png")  # Pillow would make it white
     taken, left_out = read_image_folder(tmp_path)
     assert [o.name for o in taken] == ["a.png"]
     assert set(left_out) == set(names[1:])
+    assert "wanted 8 bits a channel, got Pillow's mode 'I;16'" in left_out["depth.png"]
     assert "wanted at most 64000000 pixels, got 8001 x 8000" in left_out["large.png"]
     assert "cannot identify" in left_out["program.png"]
     assert all(why.startswith("cannot be read: ") for why in left_out.values())

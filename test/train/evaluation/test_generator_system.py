@@ -1,12 +1,14 @@
 """A generator in the table: what it is not told does not reach it."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
-from made_touches import DIM, SEQUENCE, made_items
+from made_touches import DIM, SEQUENCE, made_items, make_dataset
 
+from hearing_hands_ros.cli.main import build_parser
+from hearing_hands_ros.model.checkpoint import save_checkpoint
 from hearing_hands_ros.model.compact.config import CompactConfig
 from hearing_hands_ros.model.compact.generator import CompactGenerator, Sampling
 from hearing_hands_ros.model.compact.network import CompactNetwork
@@ -37,6 +39,21 @@ class Bands:
 
 def spectrum(waves):
     return np.stack([np.abs(np.fft.rfft(wave.reshape(-1, SEQUENCE.hop), axis=1)) for wave in waves])
+
+
+def test_a_generator_that_knows_other_features_is_refused_before_anything_is_heard(generator, tmp_path):
+    folder = tmp_path / "small"
+    tensors = {f"network.{name}": tensor for name, tensor in generator.network.state_dict().items()}
+    tensors |= {"mel_mean": torch.full((80,), -2.0), "mel_std": torch.full((80,), 0.5)}
+    config = {"network": asdict(SMALL), "sequence": asdict(SEQUENCE), "training": "none", "licence": "Apache-2.0"}
+    save_checkpoint(folder, "compact", config | {"encoder": "other"}, tensors)
+    data = make_dataset(tmp_path / "made", count=1)
+    parser, module = build_parser("evaluate")
+    words = ["evaluate", str(data), "--embedding", "mel", "--vocoder", "griffin_lim", "--model", str(folder)]
+    with pytest.raises(ValueError, match=r"small' wanted features of 'other' .* dataset 'made': 'tiny'"):
+        module.run(parser.parse_args([*words, "--steps", "1,4"]))
+    with pytest.raises(SystemExit):
+        parser.parse_args([*words, "--steps", "1,0"])
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Frozen sound embeddings: what a sound is like, as one vector."""

@@ -1,0 +1,1 @@
+"""Measures of a predicted sound against the true one."""

@@ -1,0 +1,88 @@
+"""A vocoder whose spectrogram comes in pieces: waves that join as if it had come whole."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hearing_hands_ros.sequence import SequenceConfig
+from hearing_hands_ros.sound.mel import log_mel
+from hearing_hands_ros.sound.vocoder.protocol import Vocoder
+
+Array = NDArray[np.float32]
+
+INAUDIBLE = 1e-4  # of the loudest sample: -80 dB
+_TRIALS, _FRAMES = 4, 96
+
+
+def reach_of(vocoder: Vocoder, sequence: SequenceConfig) -> int:
+    """How far a vocoder's wave depends on the spectrogram around it: measured, so it holds for any vocoder.
+
+    Noise goes on in two ways; the wave before is looked at.
+
+    Args:
+        vocoder: Of any kind.
+        sequence: Its mel grid.
+
+    Returns:
+        Mel frames, at least 1, beyond which a change is not heard (`INAUDIBLE`).
+
+    Raises:
+        ValueError: The vocoder reaches further than 1.5 s.
+    """
+    rng = np.random.default_rng(0)
+
+    def spectrograms() -> Array:
+        waves = rng.normal(0.0, 0.1, (_TRIALS, 2 * _FRAMES * sequence.hop)).astype(np.float32)
+        return np.stack([log_mel(wave, sequence) for wave in waves])
+
+    whole, other = spectrograms(), spectrograms()
+    changed = np.concatenate([whole[..., :_FRAMES], other[..., _FRAMES:]], axis=-1)
+    first, second = vocoder.synthesize(whole), vocoder.synthesize(changed)
+    differs = np.abs(first - second).max(axis=0) > INAUDIBLE * np.abs(first).max()
+    reach = _FRAMES - int(np.argmax(differs)) // sequence.hop
+    if differs[: sequence.hop].any():
+        raise ValueError(f"reach_of: {vocoder.name}: wanted a reach under {_FRAMES} mel frames, got one beyond")
+    return max(reach, 1)
+
+
+class WaveStream:
+    """Gives sound out as soon as no spectrogram that follows would change it.
+
+    Each time the vocoder runs over what is new and `reach` frames on both sides, so the pieces join without a fade.
+
+    Args:
+        vocoder: Of any kind.
+        sequence: Its mel grid.
+        reach: In mel frames; measured if None.
+    """
+
+    def __init__(self, vocoder: Vocoder, sequence: SequenceConfig, reach: int | None = None) -> None:
+        self.vocoder, self._sequence = vocoder, sequence
+        self.reach = reach_of(vocoder, sequence) if reach is None else reach
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget everything: what comes next follows silence."""
+        self._mel = np.zeros((self._sequence.bins, 0), np.float32)
+        self._before = 0  # frames of `_mel` whose sound was given out
+
+    def push(self, mel: Array) -> tuple[Array, Array]:
+        """Take the next frames.
+
+        Args:
+            mel: (F, T) log-mel, T at least 0.
+
+        Returns:
+            (F, n) the oldest frames not given out before, and their sound (n * hop,); n may be 0.
+        """
+        self._mel = np.concatenate([self._mel, mel], axis=1)
+        begin, end = self._before, self._mel.shape[1] - self.reach
+        if end <= begin:
+            return mel[:, :0], np.zeros(0, np.float32)
+        hop = self._sequence.hop
+        wave = self.vocoder.synthesize(self._mel)[begin * hop : end * hop]
+        heard = self._mel[:, begin:end]
+        dropped = max(end - self.reach, 0)
+        self._mel, self._before = self._mel[:, dropped:].copy(), end - dropped
+        return heard, wave
