@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from hearing_hands_ros.train.checks import need, need_at_least, need_share
+from hearing_hands_ros.train.checks import need, need_share
 from hearing_hands_ros.train.compact_config import CompactData
 from hearing_hands_ros.train.reuse import Reuse
+
+MOST_STEPS = 1000  # that a checkpoint can ask for
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class TeacherConfig:
     guidance: float = 2.0
 
     def __post_init__(self) -> None:
-        need(1 <= self.steps <= 1000, "TeacherConfig", "steps", "1 to 1000", self.steps)
+        need(1 <= self.steps <= MOST_STEPS, "TeacherConfig", "steps", f"1 to {MOST_STEPS}", self.steps)
         need(0.0 <= self.guidance <= 20.0, "TeacherConfig", "guidance", "0 to 20", self.guidance)
 
 
@@ -50,7 +52,7 @@ class StudentObjective:
     drop_hands: float = 0.05
 
     def __post_init__(self) -> None:
-        need_at_least("StudentObjective", "steps", 1, self.steps)
+        need(1 <= self.steps <= MOST_STEPS, "StudentObjective", "steps", f"1 to {MOST_STEPS}", self.steps)
         for name in ("drop_vision", "drop_hands"):
             need_share("StudentObjective", name, getattr(self, name))
         whole = self.drop_vision + self.drop_hands
