@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hearing_hands_ros.graph import share_directory
 from hearing_hands_ros.model.checkpoint import WEIGHTS, load_checkpoint
 from hearing_hands_ros.model.compact.conditions import Conditions, conditions_of
 from hearing_hands_ros.model.compact.config import PATCH
@@ -47,11 +48,11 @@ def load_generator(
     """Load a checkpoint with its vocoder and its image encoder, and look at the scene; see `load_predictor`."""
     checkpoint = load_checkpoint(folder, KIND)
     generator = CompactGenerator.of(checkpoint, device)
-    vocoder = str(checkpoint.config.get("vocoder", "griffin_lim"))
-    beside = folder / vocoder
+    asked = checkpoint.config.get("vocoder", "")
+    vocoder = load_vocoder(asked or share_directory() / "models" / "vocoder", device)
     looks = SceneLooks.of(scene, load_encoder(generator.encoder, device=device), views, progress=progress)
     model = f"{folder.resolve().name}@{checkpoint.config['sha256'][WEIGHTS][:8]}"
-    return GeneratorPredictor(generator, load_vocoder(str(beside) if beside.is_dir() else vocoder), looks, model)
+    return GeneratorPredictor(generator, vocoder, looks, model)
 
 
 class GeneratorPredictor:

@@ -123,8 +123,8 @@ def step_where(meets, wave):
 
 
 def test_sound_is_out_as_soon_as_it_may_be(generator):
-    whole, (streamer, _) = motion(5.0), streamer_of(generator)
-    for end_s in np.arange(0.1, 5.01, 0.1):
+    whole, (streamer, _) = motion(3.0), streamer_of(generator)
+    for end_s in np.arange(0.1, 3.01, 0.1):
         sound = streamer.push(window(whole, end_s))
         if sound is not None:
             end_ns = sound.start_ns + sound.audio.size * NS // 16000

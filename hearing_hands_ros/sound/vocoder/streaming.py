@@ -12,38 +12,40 @@ from hearing_hands_ros.sound.vocoder.protocol import Vocoder
 Array = NDArray[np.float32]
 
 INAUDIBLE = 1e-4  # of the loudest sample: -80 dB
-_TRIALS, _FRAMES = 4, 96
+_TRIALS, _FRAMES, _EVERY_S = 8, 96, 0.5
 
 
 def reach_of(vocoder: Vocoder, sequence: SequenceConfig) -> int:
-    """How far a vocoder's wave depends on the spectrogram around it: measured, so it holds for any vocoder.
+    """How far from where a spectrogram is cut a vocoder's wave differs: measured, so it holds for any vocoder.
 
-    Noise goes on in two ways; the wave before is looked at.
+    Bursts of noise are cut at many places, before and after.
 
     Args:
         vocoder: Of any kind.
         sequence: Its mel grid.
 
     Returns:
-        Mel frames, at least 1, beyond which a change is not heard (`INAUDIBLE`).
+        Mel frames, at least 1, beyond which a cut is not heard (`INAUDIBLE`).
 
     Raises:
         ValueError: The vocoder reaches further than 1.5 s.
     """
     rng = np.random.default_rng(0)
-
-    def spectrograms() -> Array:
-        waves = rng.normal(0.0, 0.1, (_TRIALS, 2 * _FRAMES * sequence.hop)).astype(np.float32)
-        return np.stack([log_mel(wave, sequence) for wave in waves])
-
-    whole, other = spectrograms(), spectrograms()
-    changed = np.concatenate([whole[..., :_FRAMES], other[..., _FRAMES:]], axis=-1)
-    first, second = vocoder.synthesize(whole), vocoder.synthesize(changed)
-    differs = np.abs(first - second).max(axis=0) > INAUDIBLE * np.abs(first).max()
-    reach = _FRAMES - int(np.argmax(differs)) // sequence.hop
-    if differs[: sequence.hop].any():
+    time_s = np.arange(2 * _FRAMES * sequence.hop) / sequence.sample_rate_hz
+    since_s = (time_s + np.arange(_TRIALS)[:, None] / _TRIALS * _EVERY_S) % _EVERY_S
+    waves = rng.normal(0.0, 0.2, since_s.shape) * (np.exp(-since_s / 0.1) + 0.01)
+    mels = np.stack([log_mel(wave.astype(np.float32), sequence) for wave in waves])
+    whole = vocoder.synthesize(mels)
+    before, after = np.split(whole, 2, axis=1)
+    apart = np.maximum(
+        np.abs(vocoder.synthesize(mels[..., :_FRAMES]) - before)[:, ::-1],
+        np.abs(vocoder.synthesize(mels[..., _FRAMES:]) - after),
+    ).max(axis=0)
+    heard = np.flatnonzero(apart > INAUDIBLE * np.abs(whole).max()) // sequence.hop
+    reach = int(heard.max(initial=0)) + 1
+    if reach == _FRAMES:
         raise ValueError(f"reach_of: {vocoder.name}: wanted a reach under {_FRAMES} mel frames, got one beyond")
-    return max(reach, 1)
+    return reach
 
 
 class WaveStream:
