@@ -16,6 +16,7 @@ COMMANDS = {
     "dataset": "simulate a dataset of touches, and say what is in one",
     "train": "train a network on a dataset, or go on where it was stopped",
     "evaluate": "measure how well the sound of touches is predicted in held-out scenes, as a table",
+    "model": "convert, look at and check checkpoints of networks",
     "doctor": "check that everything that is needed is here, and say how to get what is not",
 }
 """Name of each subcommand and what it does; each is a module here with `add_arguments(parser)` and `run(args)`."""

@@ -49,7 +49,7 @@ def load_generator(
     checkpoint = load_checkpoint(folder, KIND)
     generator = CompactGenerator.of(checkpoint, device)
     asked = checkpoint.config.get("vocoder", "")
-    vocoder = load_vocoder(asked or share_directory() / "models" / "vocoder", device)
+    vocoder = load_vocoder(asked or share_directory() / "models" / "vocoder", generator.device.type)
     looks = SceneLooks.of(scene, load_encoder(generator.encoder, device=device), views, progress=progress)
     model = f"{folder.resolve().name}@{checkpoint.config['sha256'][WEIGHTS][:8]}"
     return GeneratorPredictor(generator, vocoder, looks, model)

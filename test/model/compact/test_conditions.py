@@ -62,6 +62,15 @@ def test_conditions_of_a_longer_window_go_on_where_those_of_a_shorter_one_end():
     np.testing.assert_array_equal(one.touched[:inside], two.touched[:inside])
 
 
+def test_tokens_may_begin_within_the_motion():
+    token_ns = round(PATCH * SEQUENCE.hop_s * NS)
+    moved = motion(contact(0.4, 0.5), contact(1.3, 1.4), start_s=7.0)
+    whole = made(moved)
+    tail = conditions_of(moved, looks(2), np.ones(DIM), SEQUENCE, moved.start_ns + 20 * token_ns)
+    for name in ("hands", "touches", "touched"):
+        np.testing.assert_allclose(getattr(tail, name), getattr(whole.part(20, len(whole.hands)), name), atol=1e-5)
+
+
 def test_time_of_the_clock_does_not_matter():
     one = made(motion(contact(0.4, 0.5)))
     two = made(motion(contact(1e9 + 0.4, 1e9 + 0.5), start_s=1e9))
