@@ -63,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     train = _items(dataset, "train", args.train_items)
     items = _items(dataset, args.split, args.items)
     listener = Listener.train(embedding, train, rate)
-    evaluation = Evaluation(items, listener, rate, np.random.default_rng(args.seed))
+    evaluation = Evaluation(items, listener, sequence, np.random.default_rng(args.seed))
     touches = [touch for item in items for touch in heard(item, rate)]
     setting = report.Setting(
         dataset=dataset.info.name,

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hearing_hands_ros.sound.metrics.pair import checked_pair
+from hearing_hands_ros.sound.metrics.room import distance_above_room
 
 ENVELOPE_RATE_HZ = 90.0
 
@@ -27,10 +28,9 @@ def envelope(wave: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.float
 
 
 def envelope_distance(truth: ArrayLike, predicted: ArrayLike, sample_rate_hz: int) -> float:
-    """Distance of two envelopes, as a share of what silence would get.
+    """Distance of two envelopes at 90 Hz, as a share of what silence would get: 0 for the truth, 1 for silence.
 
-    d = ||e^(1/2) - p^(1/2)|| / ||e^(1/2)||, with e and p the envelopes at 90 Hz. The truth scores 0, silence 1 whatever
-    the truth, the truth at another gain g scores |g^(1/2) - 1|.
+    See `distance_above_room`.
 
     Args:
         truth: (L,) samples, not all zero.
@@ -38,7 +38,7 @@ def envelope_distance(truth: ArrayLike, predicted: ArrayLike, sample_rate_hz: in
         sample_rate_hz: Of both.
 
     Returns:
-        The distance, 0 or more.
+        The distance, 0 or more; NaN if nothing stands out of the room in the truth.
 
     Raises:
         ValueError: They are not two finite sounds of one length, the truth is silent, or the rate is under 90 Hz.
@@ -49,5 +49,4 @@ def envelope_distance(truth: ArrayLike, predicted: ArrayLike, sample_rate_hz: in
     a, b = checked_pair("envelope_distance", truth, predicted)
     if sample_rate_hz < ENVELOPE_RATE_HZ:
         raise ValueError(f"envelope_distance: sample_rate_hz wanted at least 90, got {sample_rate_hz}")
-    e, p = np.sqrt(envelope(a, sample_rate_hz)), np.sqrt(envelope(b, sample_rate_hz))
-    return float(np.linalg.norm(e - p) / np.linalg.norm(e))
+    return distance_above_room(*(envelope(wave, sample_rate_hz)[:, None] for wave in (a, b)))

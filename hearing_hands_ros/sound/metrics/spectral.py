@@ -6,43 +6,40 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.fft import rfft
 
+from hearing_hands_ros.sequence import SequenceConfig
+from hearing_hands_ros.sound.mel import mel_filters
 from hearing_hands_ros.sound.metrics.pair import checked_pair
-
-WINDOW = 1024
-HOP = 256
+from hearing_hands_ros.sound.metrics.room import distance_above_room
 
 
-def stft_distance(truth: ArrayLike, predicted: ArrayLike) -> float:
-    """Distance of two magnitude spectrograms, as a share of what silence would get.
+def stft_distance(truth: ArrayLike, predicted: ArrayLike, config: SequenceConfig) -> float:
+    """Distance of two magnitude spectrograms, as a share of what silence would get: 0 for the truth, 1 for silence.
 
-    d = ||S^(1/2) - P^(1/2)|| / ||S^(1/2)||, where S and P are the magnitudes of the true and the predicted short-time
-    Fourier transform (Hann window of 1024 samples, hop 256) and ||.|| sums over time and frequency. The square root
-    compresses level about as loudness does, so that the loudest millisecond does not decide alone; phase is not heard
-    and not compared.
-
-    The truth scores 0, silence 1 whatever the truth, the truth at another gain g scores |g^(1/2) - 1|; another noise of
-    the same spectrum scores about 0.38; nothing bounds it from above.
+    Magnitudes of the short-time Fourier transform are pooled into mel bands, about as finely as an ear hears, because
+    single bins of two noises of one spectrum differ by as much as they are large. Phase is not heard and not compared.
+    The rest is `distance_above_room`.
 
     Args:
         truth: (L,) samples, not all zero.
         predicted: (L,) samples.
+        config: Window, hop and bands.
 
     Returns:
-        The distance, 0 or more.
+        The distance, 0 or more; NaN if nothing stands out of the room in the truth.
 
     Raises:
         ValueError: They are not two finite sounds of one length, or the truth is silent.
 
     Source: STFT distance of Morgado et al. 2018 (Self-Supervised Generation of Spatial Audio for 360 Video), on
-    compressed magnitudes and normalised.
+    compressed magnitudes of bands and normalised.
     """
     a, b = checked_pair("stft_distance", truth, predicted)
-    s, p = _root_magnitude(a), _root_magnitude(b)
-    return float(np.linalg.norm(s - p) / np.linalg.norm(s))
+    return distance_above_room(_bands(a, config), _bands(b, config))
 
 
-def _root_magnitude(wave: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(L,) to (T, WINDOW // 2 + 1); half a window of silence stands before and after."""
-    padded = np.pad(wave, (WINDOW // 2, WINDOW // 2 + HOP))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
-    return np.sqrt(np.abs(rfft(frames * np.hanning(WINDOW).astype(np.float32), axis=1)).astype(np.float64))
+def _bands(wave: NDArray[np.float32], config: SequenceConfig) -> NDArray[np.float64]:
+    """(L,) to (T, F) magnitudes; half a window of silence stands before and after."""
+    padded = np.pad(wave, (config.window // 2, config.window // 2 + config.hop))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, config.window)[:: config.hop]
+    magnitude = np.abs(rfft(frames * np.hanning(config.window).astype(np.float32), axis=1))
+    return (magnitude @ mel_filters(config).T).astype(np.float64)

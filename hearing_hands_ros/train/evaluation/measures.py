@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearing_hands_ros.data.item import Item
+from hearing_hands_ros.sequence import SequenceConfig
 from hearing_hands_ros.sound.metrics.centroid import centroid_error_octaves
 from hearing_hands_ros.sound.metrics.envelope import envelope_distance
 from hearing_hands_ros.sound.metrics.loudness import level_error_db
@@ -59,7 +60,7 @@ def onsets(wave: NDArray[np.float32], sample_rate_hz: int) -> list[float]:
 
 
 def signal_measures(
-    item: Item, true_onsets: Sequence[float], wave: NDArray[np.float32], sample_rate_hz: int
+    item: Item, true_onsets: Sequence[float], wave: NDArray[np.float32], sequence: SequenceConfig
 ) -> dict[str, Tally]:
     """Measures that need no embedding.
 
@@ -70,33 +71,31 @@ def signal_measures(
         item: With the true sound and the touches.
         true_onsets: What `onsets` finds in the true sound.
         wave: (L,) predicted sound, of the length of the true one.
-        sample_rate_hz: Of both.
+        sequence: Rates and bands of both.
 
     Returns:
         Tallies by the keys of `MEASURES`.
     """
-    touches = heard(item, sample_rate_hz)
+    rate = sequence.sample_rate_hz
+    touches = heard(item, rate)
     starts = [touch.start_s for touch in touches]
-    predicted = onsets(wave, sample_rate_hz)
+    predicted = onsets(wave, rate)
     result = {
         "onset_f1": _f1(match_onsets(TrueOnsets.of(starts, true_onsets), predicted)),
         "onset_f1_all": _f1(match_onsets(starts, predicted)),
     }
+    errors: list[tuple[str, float]] = []
     if touches:
-        result["stft"] = Tally(stft_distance(item.audio, wave), 1.0)
-        result["envelope"] = Tally(envelope_distance(item.audio, wave, sample_rate_hz), 1.0)
+        errors.append(("stft", stft_distance(item.audio, wave, sequence)))
+        errors.append(("envelope", envelope_distance(item.audio, wave, rate)))
     for touch in touches:
-        truth = segment(item.audio, touch, sample_rate_hz)
-        guess = segment(wave, touch, sample_rate_hz)
-        if truth is None or guess is None:
-            continue
-        errors = {
-            "level_db": level_error_db(truth, guess, sample_rate_hz),
-            "centroid_octaves": centroid_error_octaves(truth, guess, sample_rate_hz),
-        }
-        for key, error in errors.items():
-            if not math.isnan(error):
-                result[key] = result.get(key, Tally()) + Tally(error, 1.0)
+        truth, guess = segment(item.audio, touch, rate), segment(wave, touch, rate)
+        if truth is not None and guess is not None:
+            errors.append(("level_db", level_error_db(truth, guess, rate)))
+            errors.append(("centroid_octaves", centroid_error_octaves(truth, guess, rate)))
+    for key, error in errors:
+        if not math.isnan(error):
+            result[key] = result.get(key, Tally()) + Tally(error, 1.0)
     return result
 
 

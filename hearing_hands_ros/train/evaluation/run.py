@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearing_hands_ros.data.item import Item
+from hearing_hands_ros.sequence import SequenceConfig
 from hearing_hands_ros.sound.metrics.frechet import Gaussian, frechet_distance
 from hearing_hands_ros.train.evaluation.listener import Listener
 from hearing_hands_ros.train.evaluation.measures import MEASURES, onsets, signal_measures
@@ -44,7 +45,7 @@ class Evaluation:
     Args:
         items: Held out, in order of scenes.
         listener: Learnt from other scenes.
-        sample_rate_hz: Of all sounds.
+        sequence: Rates and bands of all sounds.
         generator: For the draws.
 
     Raises:
@@ -52,9 +53,10 @@ class Evaluation:
     """
 
     def __init__(
-        self, items: Sequence[Item], listener: Listener, sample_rate_hz: int, generator: np.random.Generator
+        self, items: Sequence[Item], listener: Listener, sequence: SequenceConfig, generator: np.random.Generator
     ) -> None:
-        self.items, self.listener, self.sample_rate_hz = items, listener, sample_rate_hz
+        self.items, self.listener, self.sequence = items, listener, sequence
+        self.sample_rate_hz = sample_rate_hz = sequence.sample_rate_hz
         self.scenes = sorted({item.scene for item in items})
         if len(self.scenes) < 2:
             raise ValueError(f"Evaluation: items wanted of two scenes or more, got {len(self.scenes)}")
@@ -75,7 +77,7 @@ class Evaluation:
         judged, points = self.listener.judge(self.items, waves, self.sample_rate_hz)
         sums: dict[str, dict[str, Tally]] = {scene: defaultdict(Tally) for scene in self.scenes}
         for item, true_onsets, wave, tallies in zip(self.items, self._true_onsets, waves, judged, strict=True):
-            signal = signal_measures(item, true_onsets, wave, self.sample_rate_hz)
+            signal = signal_measures(item, true_onsets, wave, self.sequence)
             for key, tally in {**tallies, **signal}.items():
                 sums[item.scene][key] += tally
         cells = {m.key: ratio_cell([sums[s][m.key] for s in self.scenes], self._draws) for m in MEASURES}

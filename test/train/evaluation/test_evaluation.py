@@ -25,7 +25,7 @@ def train():
 @pytest.fixture(scope="module")
 def evaluation(train):
     listener = Listener.train(MelStatistics(), train, RATE)
-    return Evaluation(made_items("test", 6), listener, RATE, np.random.default_rng(0))
+    return Evaluation(made_items("test", 6), listener, SEQUENCE, np.random.default_rng(0))
 
 
 @pytest.fixture(scope="module")
@@ -154,12 +154,12 @@ def test_a_system_that_gives_too_little_is_named(evaluation):
 def test_nothing_at_all_is_heard_in_items_without_touches(evaluation):
     exemplars = bank("bank").exemplars
     quiet = [made_item(scene, 0, exemplars, []) for scene in ("cellar", "shed")]
-    row = Evaluation(quiet, evaluation.listener, RATE, np.random.default_rng(0)).row(systems.Truth())
+    row = Evaluation(quiet, evaluation.listener, SEQUENCE, np.random.default_rng(0)).row(systems.Truth())
     assert np.isnan(row.cells["stft"].value)
     assert np.isnan(row.cells["frechet"].value)
     assert "–" in report.markdown(report.Setting("made", "simulated", "test", 2, 2, 0, 0, "mel"), [row])
     with pytest.raises(ValueError, match="two scenes or more, got 1"):
-        Evaluation(quiet[:1], evaluation.listener, RATE, np.random.default_rng(0))
+        Evaluation(quiet[:1], evaluation.listener, SEQUENCE, np.random.default_rng(0))
 
 
 def run(*words):
