@@ -32,16 +32,18 @@ def test_a_killed_generator_goes_on_predicting_and_repeats_nothing(ros_domain, t
     before = len(predicted.messages)
     ros_domain.start(NODES + "sound_generator", parameters)
     restarted_ns = time.time_ns()
-    predicted.wait_for(before + 3, timeout_s=20.0)
+    predicted.wait_for(before + 5, timeout_s=20.0)
     again = predicted.messages[before:]
     ids = [message.id for message in predicted.messages]
     assert ids == sorted(set(ids))
     touches = [message.contacts[-1].id for message in predicted.messages]
     assert len(set(touches)) == len(touches), "a touch was predicted twice"
     assert all(stamp_to_ns(message.contacts[-1].end) > restarted_ns for message in again)
-    assert max(message.latency for message in again) < 1.0
-    # The window that brought them holds touches of before the kill too.
-    assert any(stamp_to_ns(c.end) < restarted_ns for m in hands.messages[-10:] for c in m.contacts)
+    # A touch that ended while the nodes found each other comes late; those after it do not.
+    assert again[-1].latency < 1.0
+    # Windows that came since hold touches of before the kill too.
+    ends = [[stamp_to_ns(contact.end) for contact in message.contacts] for message in hands.messages]
+    assert any(min(window) < restarted_ns < max(window) for window in ends if window)
     ros_domain.diagnostics("sound_generator").wait(DiagnosticStatus.OK, "predicting")
 
 
