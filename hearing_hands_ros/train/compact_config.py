@@ -7,7 +7,7 @@ from typing import Literal
 
 from hearing_hands_ros.model.compact.config import CompactConfig
 from hearing_hands_ros.sequence import SequenceConfig
-from hearing_hands_ros.train.checks import need, need_share
+from hearing_hands_ros.train.checks import need, need_at_least, need_share
 
 LONGEST_S = 10.0
 SHORTEST_S = 0.5
@@ -52,6 +52,11 @@ class CompactObjective:
         drop_all: Share of samples without any condition.
         drop_vision: Share without vision.
         drop_hands: Share without hands and touches.
+        drop_scene: Share that sees the touched places, but not the scene around them.
+        look_dropout: Share of the numbers of an image feature that are left out.
+        look_noise: Noise on the others, in deviations of the training's features.
+        material: Weight of telling the material from the look of a touched place, where the dataset names it; the
+            layer that tells it is not kept. Textures are few, sounds are long: without, vision is learnt by heart.
         sample_steps: Euler steps of the sounds at a validation.
 
     Raises:
@@ -62,11 +67,18 @@ class CompactObjective:
     drop_all: float = 0.1
     drop_vision: float = 0.1
     drop_hands: float = 0.05
+    drop_scene: float = 0.5
+    look_dropout: float = 0.3
+    look_noise: float = 0.3
+    material: float = 0.1
     sample_steps: int = 8
 
     def __post_init__(self) -> None:
-        for name in ("drop_all", "drop_vision", "drop_hands"):
+        for name in ("drop_all", "drop_vision", "drop_hands", "drop_scene"):
             need_share("CompactObjective", name, getattr(self, name))
+        need(0.0 <= self.look_dropout < 1.0, "CompactObjective", "look_dropout", "0 to less than 1", self.look_dropout)
+        for name in ("look_noise", "material"):
+            need_at_least("CompactObjective", name, 0, getattr(self, name))
         whole = self.drop_all + self.drop_vision + self.drop_hands
         need(whole <= 1.0, "CompactObjective", "drop_all + drop_vision + drop_hands", "at most 1", whole)
         need(self.sample_steps >= 1, "CompactObjective", "sample_steps", "at least 1", self.sample_steps)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -23,6 +23,7 @@ from hearing_hands_ros.sound.mel import log_mel
 from hearing_hands_ros.train.compact_config import CompactData
 from hearing_hands_ros.train.sampler import Pick
 
+UNNAMED = -1  # a touch of a material that has no name or number, and no touch
 LONG_AGO = 5 * PATCH  # touch channels from here on tell how long ago the last touch began
 
 
@@ -54,9 +55,12 @@ class CompactBatches:
         split: Of the dataset.
         data: Lengths of crops, and views.
         crop: At random; else each item from its beginning, and bare views.
+        materials: Names that are told apart; None for all that the split has.
     """
 
-    def __init__(self, dataset: Dataset, split: str, data: CompactData, crop: bool) -> None:
+    def __init__(
+        self, dataset: Dataset, split: str, data: CompactData, crop: bool, materials: Sequence[str] | None = None
+    ) -> None:
         self.data, self.crop, self.sequence = data, crop, dataset.info.sequence
         self.refs = dataset.items(split)
         self.names = [f"{ref.scene}/{ref.name}" for ref in self.refs]
@@ -70,6 +74,10 @@ class CompactBatches:
         self.scene = np.array(joined.get("scene", []), np.float16).reshape(len(parts), dim)
         # Row 0 stands for no touch.
         self.looks = np.concatenate([np.zeros((1, 2, dim), np.float16), *joined.get("looks", [])])
+        names = [str(name) for part in parts for name in part["materials"]]
+        self.materials = sorted({*names} - {""}) if materials is None else list(materials)
+        known = {name: index for index, name in enumerate(self.materials)}
+        self.material = np.array([UNNAMED, *(known.get(name, UNNAMED) for name in names)], np.int64)
         counts = [len(part["looks"]) for part in parts]
         most = max([1, *counts])
         self.look = np.zeros((len(parts), most), np.int64)
@@ -89,7 +97,8 @@ class CompactBatches:
         """Cut out a batch.
 
         Returns:
-            mel (B, T, F) and scene (B, D) in half precision, what `ConditionBatch` holds, and the same length N of all.
+            mel (B, T, F) and scene (B, D) in half precision, what `ConditionBatch` holds, the same length N of all, and
+            materials (B, C), numbers in `materials` or `UNNAMED`.
         """
         rng = np.random.default_rng(pick.seed)
         most = int(self.tokens[pick.items].min())
@@ -105,6 +114,7 @@ class CompactBatches:
         looks = self._forget(pick.items, offset / rate, length / rate, cut)
         chosen = np.take_along_axis(with_hand.astype(np.int64), looks["order"], axis=1)
         cut["looks"] = self.looks[looks["rows"], chosen[:, : looks["rows"].shape[1]]]
+        cut["materials"] = self.material[looks["rows"]]
         cut["scene"] = self.scene[pick.items]
         cut["tokens"] = np.full(len(rows), length)
         return {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in cut.items()}
@@ -153,6 +163,7 @@ def _parts(item: Item, sequence: SequenceConfig) -> dict[str, NDArray[Any]]:
         "looks": np.stack([item.contact_local, hand], axis=1).astype(np.float16),
         "hand": np.array([c.hand for c in contacts], np.int64),
         "spans_s": spans_ns / NANOSECONDS,
+        "materials": np.array([c.material for c in contacts], np.str_),
     }
 
 

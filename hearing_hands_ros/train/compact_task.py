@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
@@ -13,14 +13,14 @@ import torch
 from torch import Generator, Tensor, nn
 
 from hearing_hands_ros.data.dataset import Dataset
-from hearing_hands_ros.model.checkpoint import load_checkpoint, save_checkpoint
+from hearing_hands_ros.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from hearing_hands_ros.model.compact.config import CompactConfig
 from hearing_hands_ros.model.compact.generator import KIND, CompactGenerator, Sampling
-from hearing_hands_ros.model.compact.network import CompactNetwork, ConditionBatch
+from hearing_hands_ros.model.compact.network import CompactNetwork, ConditionBatch, Normalise
 from hearing_hands_ros.model.flow.draws import draw_noise
 from hearing_hands_ros.model.flow.loss import flow_matching_loss
 from hearing_hands_ros.train.compact_config import CompactTraining
-from hearing_hands_ros.train.compact_data import CompactBatches, check_fits
+from hearing_hands_ros.train.compact_data import UNNAMED, CompactBatches, check_fits
 from hearing_hands_ros.train.reuse import ONCE
 from hearing_hands_ros.train.sampler import Pick
 from hearing_hands_ros.train.task import Batch, Sample
@@ -30,26 +30,42 @@ CONDITIONS = ("hands", "touches", "touched", "looks", "scene", "tokens")
 
 
 class CompactModel(nn.Module):
-    """The network and what its spectrograms are normalised with; its tensors are those of the checkpoint.
+    """The network and what its spectrograms are normalised with.
 
     Args:
         config: Sizes.
         mean: (F,) of log-mel.
         std: (F,) likewise.
+        materials: How many are told apart by a layer that helps the training.
     """
 
     mel_mean: Tensor
     mel_std: Tensor
 
-    def __init__(self, config: CompactConfig, mean: Tensor, std: Tensor) -> None:
+    def __init__(self, config: CompactConfig, mean: Tensor, std: Tensor, materials: int = 0) -> None:
         super().__init__()
         self.network = CompactNetwork(config)
+        self.materials = nn.Linear(config.dim // 2, materials) if materials else None
         self.register_buffer("mel_mean", mean)
         self.register_buffer("mel_std", std)
 
     def normalised(self, mel: Tensor) -> Tensor:
         """(B, T, F) log-mel to (B, F, T) that is about standard normal."""
         return ((mel.float() - self.mel_mean) / self.mel_std).transpose(1, 2)
+
+    def kept(self) -> dict[str, Tensor]:
+        """Tensors of the checkpoint."""
+        return {name: tensor for name, tensor in self.state_dict().items() if not name.startswith("materials.")}
+
+    def fill(self, checkpoint: Checkpoint) -> None:
+        """Take the tensors of a checkpoint.
+
+        Raises:
+            ValueError: They do not fit.
+        """
+        helper, self.materials = self.materials, None
+        checkpoint.fill(self)
+        self.materials = helper
 
 
 class CompactTask:
@@ -79,29 +95,34 @@ class CompactTask:
 
     @cached_property
     def _val(self) -> CompactBatches:
-        return CompactBatches(self.dataset, "val", self.options.data, crop=False)
+        return CompactBatches(self.dataset, "val", self.options.data, crop=False, materials=self._train.materials)
 
     def data(self, split: str) -> CompactBatches:
         """Items of 'train' or 'val'."""
         return self._train if split == "train" else self._val
 
     def build(self) -> CompactModel:
-        """The network, with mean and deviation of the training's spectrograms."""
+        """The network, with mean and deviation of the training's spectrograms and of what it sees."""
         mel = self._train.by_token["mel"].reshape(-1, self.sequence.bins)
         if not len(mel):
             raise ValueError(f"Dataset({self.dataset.info.name!r}): wanted items in its split 'train', got none")
-        mean = mel.mean(axis=0, dtype=np.float64)
-        std = np.maximum(mel.std(axis=0, dtype=np.float64), LEAST_STD)
-        return CompactModel(
-            self.options.network, torch.from_numpy(mean.astype(np.float32)), torch.from_numpy(std.astype(np.float32))
-        )
+        mean = torch.from_numpy(mel.mean(axis=0, dtype=np.float64)).float()
+        std = torch.from_numpy(mel.std(axis=0, dtype=np.float64)).float().clamp(min=LEAST_STD)
+        materials = len(self._train.materials) if self.options.objective.material else 0
+        network = self.options.network
+        model = CompactModel(network, mean, std, materials)
+        looks = self._train.looks[1:].reshape(-1, network.feature_dim)
+        for layer, features in ((model.network.looks[0], looks), (model.network.scene[0], self._train.scene)):
+            if len(features):
+                cast(Normalise, layer).learn(torch.from_numpy(features))
+        return model
 
     def start(self, network: nn.Module, folder: Path) -> None:
         """Take weights from a checkpoint, and what it normalises with."""
-        load_checkpoint(folder, KIND).fill(network)
+        cast(CompactModel, network).fill(load_checkpoint(folder, KIND))
 
     def loss(self, network: nn.Module, batch: Batch, generator: Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """Flow matching, with some conditions left out at random."""
+        """Flow matching, with some conditions left out at random and the others roughened; and telling materials."""
         model, asked = cast(CompactModel, network), self.options.objective
         count, device = len(batch["mel"]), batch["mel"].device
         if asked.time == "logit_normal":
@@ -112,7 +133,13 @@ class CompactTask:
         nothing = lot < asked.drop_all
         see = (lot < asked.drop_all) | (lot >= asked.drop_all + asked.drop_vision)
         feel = lot < 1.0 - asked.drop_hands
-        return self._error(model, batch, generator, times, see, feel, nothing), {}
+        conditions = self._roughened(model, conditions_in(batch), generator)
+        flow = self._error(model, batch, conditions, generator, times, see, feel, nothing)
+        if model.materials is None:
+            return flow, {}
+        told = model.materials(model.network.looks(conditions.looks))
+        material = _told_material(told, batch["materials"])
+        return flow + asked.material * material, {"flow": flow.detach(), "material": material.detach()}
 
     def validate(self, network: nn.Module, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         """The loss at times that are spread evenly: with all conditions, without vision, without hands."""
@@ -127,7 +154,10 @@ class CompactTask:
         result = {}
         for name, see, feel in (("loss", yes, yes), ("loss_without_vision", no, yes), ("loss_without_hands", yes, no)):
             generator.set_state(drawn)
-            result[name] = self._error(model, batch, generator, times, see, feel, no)
+            result[name] = self._error(model, batch, conditions_in(batch), generator, times, see, feel, no)
+        if model.materials is not None:
+            told, named = model.materials(model.network.looks(batch["looks"])).argmax(-1), batch["materials"]
+            result["material_told"] = (told == named).sum() / (named != UNNAMED).sum().clamp(min=1)
         return result
 
     def samples(self, network: nn.Module, count: int, generator: Generator) -> list[Sample]:
@@ -179,12 +209,27 @@ class CompactTask:
             "training": {**training, **data},
             "licence": licences if teachers in (None, licences) else f"{licences}; teacher: {teachers}",
         }
-        save_checkpoint(folder, self.kind, config, network.state_dict())
+        save_checkpoint(folder, self.kind, config, cast(CompactModel, network).kept())
+
+    def _roughened(self, model: CompactModel, conditions: ConditionBatch, generator: Generator) -> ConditionBatch:
+        """Conditions with image features as they might be elsewhere."""
+        asked, drawn = self.options.objective, {}
+        for name in ("looks", "scene"):
+            features: Tensor = getattr(conditions, name)
+            layer, device = cast(Normalise, getattr(model.network, name)[0]), features.device
+            kept = torch.rand(features.shape, generator=generator, device=device) >= asked.look_dropout
+            noise = torch.randn(features.shape, generator=generator, device=device)
+            drawn[name] = layer(features) * kept / (1.0 - asked.look_dropout) + asked.look_noise * noise
+        there = torch.rand(len(drawn["scene"]), generator=generator, device=drawn["scene"].device) >= asked.drop_scene
+        drawn["scene"] = drawn["scene"] * there[:, None]
+        undone = {name: cast(Normalise, getattr(model.network, name)[0]).undone(x) for name, x in drawn.items()}
+        return replace(conditions, **undone)
 
     def _error(
         self,
         model: CompactModel,
         batch: Batch,
+        conditions: ConditionBatch,
         generator: Generator,
         times: Tensor,
         see: Tensor,
@@ -193,7 +238,7 @@ class CompactTask:
     ) -> Tensor:
         sound = model.normalised(batch["mel"])
         noise = draw_noise(sound.shape, generator)
-        context = model.network.context(conditions_in(batch), see, feel)
+        context = model.network.context(conditions, see, feel)
         context = torch.where(nothing[:, None, None], model.network.null_context(context), context)
         return flow_matching_loss(lambda x, t: model.network(x, t, context), noise, sound, times)
 
@@ -202,6 +247,13 @@ def conditions_in(batch: Batch) -> ConditionBatch:
     """The conditions of a batch, in full precision."""
     parts = {name: batch[name] if name in ("touched", "tokens") else batch[name].float() for name in CONDITIONS}
     return ConditionBatch(**parts)
+
+
+def _told_material(told: Tensor, materials: Tensor) -> Tensor:
+    """Cross-entropy of (B, C, M) against (B, C) over the touches whose material is named; 0 without any."""
+    told, materials = told.flatten(0, 1).float(), materials.flatten()
+    summed = nn.functional.cross_entropy(told, materials, ignore_index=UNNAMED, reduction="sum")
+    return summed / (materials != UNNAMED).sum().clamp(min=1)
 
 
 def _scenes(batches: CompactBatches) -> int:

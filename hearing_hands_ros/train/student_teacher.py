@@ -46,7 +46,7 @@ class Teacher:
         self.sequence, self._encoder = known.sequence, known.encoder
         tensors = self.checkpoint.tensors
         self.model = CompactModel(known.network.config, tensors["mel_mean"], tensors["mel_std"])
-        self.checkpoint.fill(self.model)
+        self.model.fill(self.checkpoint)
         self.model.float().eval().requires_grad_(False)
 
     def check_encoder(self, encoder: str, dataset: str) -> None:

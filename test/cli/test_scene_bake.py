@@ -22,7 +22,7 @@ def test_it_bakes_beside_the_scene_and_says_how_good_that_is(environment: dict[s
     scene = shutil.copytree(DEMO, tmp_path / "scene")
     done = bake(environment, str(scene), "--cell-m", "0.3", "--touches", "8")
     assert done.returncode == 0, done.stderr
-    assert (scene / "features" / "efficientnet_lite0_300mm.npz").is_file()
+    assert (scene / "features" / "efficientnet_lite0_texture_300mm.npz").is_file()
     for text in ("cells in", "look-up:", "simulated touches", "with the hand", "lead to the same one of"):
         assert text in " ".join(done.stdout.split())
 

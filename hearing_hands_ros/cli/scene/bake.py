@@ -31,8 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("bundle", help="folder of a registered scene bundle")
     parser.add_argument(
         "--encoder",
-        default="efficientnet_lite0",
-        help="efficientnet_lite0, open_clip:MODEL:FILE or a checkpoint's folder; default: %(default)s",
+        default="efficientnet_lite0_texture",
+        help="efficientnet_lite0_texture, efficientnet_lite0, open_clip:MODEL:FILE or a checkpoint's folder; "
+        "default: %(default)s",
     )
     parser.add_argument("--cell-m", type=float, default=0.03, help="size of a surface cell, m; default: %(default)s")
     parser.add_argument("--width-m", type=float, default=0.12, help="of the local view, m; default: %(default)s")

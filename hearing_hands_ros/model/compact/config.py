@@ -25,7 +25,7 @@ class CompactConfig:
     """
 
     bins: int = 80
-    feature_dim: int = 1280
+    feature_dim: int = 928
     dim: int = 256
     depth: int = 6
     heads: int = 4

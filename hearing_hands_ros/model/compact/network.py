@@ -18,6 +18,7 @@ from hearing_hands_ros.model.compact.config import PATCH, CompactConfig
 
 TIME_CHANNELS = 128
 STEPS = 1000.0  # of the sinusoids: t runs from 0 to 1
+LEAST_FEATURE_STD, FEATURE_LIMIT = 1e-3, 5.0
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,7 @@ class CompactNetwork(nn.Module):
         super().__init__()
         self.config = config
         width, look = config.dim, config.dim // 2
-        self.looks = nn.Sequential(
-            _Standardise(), nn.Linear(config.feature_dim, look), nn.GELU(), nn.Linear(look, look)
-        )
-        self.scene = nn.Sequential(
-            _Standardise(), nn.Linear(config.feature_dim, look), nn.GELU(), nn.Linear(look, look)
-        )
+        self.looks, self.scene = _seeing(config.feature_dim, look), _seeing(config.feature_dim, look)
         self.no_look = nn.Parameter(torch.zeros(look))  # no touch yet
         self.blind = nn.Parameter(torch.zeros(2, look))  # vision was left out: of the touched place, of the scene
         self.numb = nn.Parameter(torch.zeros(width))  # hands were left out
@@ -159,11 +155,39 @@ class CompactNetwork(nn.Module):
         return h.reshape(batch, count, PATCH, bins).permute(0, 3, 1, 2).flatten(2)
 
 
-class _Standardise(nn.Module):
-    """A feature to zero mean and unit variance over its numbers: levels differ between encoders."""
+class Normalise(nn.Module):
+    """Image features to zero mean and unit variance of each number over the training's; limited, as what is far from
+    everything that was seen in training says nothing but that.
+
+    Args:
+        dim: D.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(dim))
+        self.register_buffer("std", torch.ones(dim))
+
+    def learn(self, features: Tensor) -> None:
+        """Take mean and deviation of features (M, D), M at least 1."""
+        std, mean = torch.std_mean(features.float(), dim=0, correction=0)
+        self.mean.copy_(mean)
+        self.std.copy_(std.clamp(min=LEAST_FEATURE_STD))
 
     def forward(self, x: Tensor) -> Tensor:
-        return fn.layer_norm(x, x.shape[-1:])
+        """(..., D) to (..., D)."""
+        return ((x.float() - self.mean) / self.std).clamp(-FEATURE_LIMIT, FEATURE_LIMIT)
+
+    def undone(self, x: Tensor) -> Tensor:
+        """Features (..., D) that would be normalised to x."""
+        return x * self.std + self.mean
+
+
+def _seeing(dim: int, width: int) -> nn.Sequential:
+    return nn.Sequential(Normalise(dim), nn.Linear(dim, width), nn.GELU(), nn.Linear(width, width))
 
 
 class _Block(nn.Module):

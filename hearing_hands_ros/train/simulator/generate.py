@@ -37,7 +37,7 @@ class Materials:
 
     bank: Path
     held_out: Path
-    encoder: str = "efficientnet_lite0"
+    encoder: str = "efficientnet_lite0_texture"
 
 
 def generate(

@@ -39,10 +39,10 @@ class SimulatorSettings:
     """
 
     seed: int = 0
-    train_scenes: int = 150
-    val_scenes: int = 10
-    test_scenes: int = 20
-    items: int = 20
+    train_scenes: int = 600
+    val_scenes: int = 20
+    test_scenes: int = 40
+    items: int = 6
     window_s: float = 4.0
     hand_share: float = 0.3
 
