@@ -7,6 +7,8 @@ VENV ?= .venv
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 INSTALLED = action cmake config demo hearing_hands_ros launch models msg srv tf2_msgs \
   CMakeLists.txt package.xml pyproject.toml setup.py README.md
+# PyTorch's builds without CUDA: a tenth of the size of PyPI's. Only asked where there is no NVIDIA driver.
+TORCH_CPU ?= https://download.pytorch.org/whl/cpu
 OUT ?= out
 
 .PHONY: demo test setup setup-test lint format bench clean
@@ -25,6 +27,9 @@ setup: $(VENV)/.installed
 $(VENV)/.locked: requirements/lock.txt requirements/system.sh
 	@requirements/system.sh --build
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@command -v nvidia-smi > /dev/null || $(PIP) install --quiet --timeout 5 --retries 0 --no-deps \
+	  --index-url $(TORCH_CPU) $$(grep -E '^torch(vision)?==' requirements/lock.txt) 2> /dev/null || \
+	  echo "torch: $(TORCH_CPU) has nothing for this machine, taking it from PyPI"
 	$(PIP) install --quiet --requirement requirements/lock.txt
 	@touch $@
 

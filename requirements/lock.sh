@@ -8,7 +8,9 @@ python3 - > "$build" <<'PYTHON'
 import tomllib
 print("\n".join(tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"]))
 PYTHON
-compile() { uv pip compile --universal --python-version 3.10 --no-header --no-annotate --no-strip-extras "$@" pyproject.toml "$build"; }
-# torch names what it needs of CUDA to the version, and its build for a CPU needs none of that.
-compile --extra test --extra scene --extra vision --extra train | grep -Ev '^(nvidia-|cuda-|triton)' > requirements/lock-test.txt
+compile() {
+  uv pip compile --universal --python-version 3.10 --no-header --no-annotate --no-strip-extras "$@" pyproject.toml "$build" |
+    grep -Ev '^(nvidia-|cuda-|triton)'  # torch names these to the version, and its build for a CPU needs none of them
+}
+compile --extra test --extra scene --extra vision --extra train > requirements/lock-test.txt
 compile --constraint requirements/lock-test.txt > requirements/lock.txt

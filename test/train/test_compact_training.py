@@ -1,9 +1,12 @@
 """What the compact network is shown of an item."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from burst_dataset import DIM, NS, SEQUENCE, SPLITS, contact, made_item
+from safetensors.torch import load_file
 from small_runs import SMALL, fit
 
 from hearing_hands_ros.data.dataset import Dataset, DatasetInfo
@@ -174,6 +177,49 @@ def test_conditions_are_left_out_as_often_as_asked(dataset):
     assert float((~seen["see"]).float().mean()) == pytest.approx(0.1, abs=0.04)
     assert float((~seen["feel"]).float().mean()) == pytest.approx(0.05, abs=0.03)
     assert not (~seen["see"] & ~seen["feel"]).any()
+
+
+def test_looks_are_roughened_about_their_mean_and_half_of_the_scenes_left_out(dataset):
+    words = [f"data.folder={dataset}", *SMALL, "run.out=x", "objective.look_dropout=0.25", "objective.look_noise=0.5"]
+    task = make_task(load_config("compact", words))
+    model, batch = task.build(), task.data("train")[Pick(np.arange(600) % 6, 0)]
+    seen = {}
+    honest = model.network.context
+    model.network.context = lambda conditions, see, feel: seen.update(it=conditions) or honest(conditions, see, feel)
+    with torch.no_grad():
+        task.loss(model, batch, generator_of(0))
+    named = batch["materials"] >= 0
+    layer = model.network.looks[0]
+    was, now = (layer(x)[named] for x in (batch["looks"].float(), seen["it"].looks))
+    assert (now - was).mean().abs() < 0.02
+    # The variance of dropping a quarter of numbers of unit variance, and of the noise.
+    assert float((now - was).std()) == pytest.approx((0.25 / 0.75 + 0.5**2) ** 0.5, rel=0.15)
+    scene = model.network.scene[0](seen["it"].scene)
+    around = scene.square().mean(dim=1)
+    assert float((around < 0.5).float().mean()) == pytest.approx(0.5, abs=0.1)
+
+
+def test_materials_are_learnt_where_they_are_named_and_are_no_part_of_the_checkpoint(tmp_path):
+    info = DatasetInfo("two", SEQUENCE, "tiny", DIM, "recorded", {"sound": "CC0-1.0"}, SPLITS)
+    write_info(tmp_path / "data", info)
+    for scene in SPLITS:
+        items = []
+        for number in range(4):
+            item = made_item(scene, number)
+            names = ["glass" if index % 2 else "wood" for index in range(len(item.contact_local))]
+            contacts = tuple(replace(c, material=m) for c, m in zip(item.motion.contacts, names, strict=True))
+            shine = np.array([[2.0 if name == "glass" else -2.0] for name in names], np.float16)
+            motion = replace(item.motion, contacts=contacts)
+            items.append(replace(item, motion=motion, contact_local=item.contact_local + shine))
+        write_scene(tmp_path / "data", info, scene, items)
+    words = [f"data.folder={tmp_path / 'data'}", *SMALL, "data.hand_in_view=0", "optimizer.learning_rate=1e-2",
+             "run.steps=60", "objective.material=1", f"run.out={tmp_path / 'out'}"]  # fmt: skip
+    trainer = fit(load_config("compact", words)).trainer
+    exam = trainer.task.data("val")[Pick(np.arange(4), 0)]
+    told = trainer.task.validate(trainer.network, exam, generator_of(0))
+    assert float(told["material_told"]) > 0.8
+    assert not [name for name in load_file(tmp_path / "out" / "last" / "model.safetensors") if "material" in name]
+    assert make_task(load_config("compact", [*words, "objective.material=0"])).build().materials is None
 
 
 def test_what_was_trained_is_loaded_and_heard(tmp_path, train, dataset):

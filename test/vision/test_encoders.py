@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 from skimage import data
 
+from hearing_hands_ros.demo.room_textures import texture
 from hearing_hands_ros.libraries import optional
 from hearing_hands_ros.vision import checkpoint, efficientnet
 from hearing_hands_ros.vision.encoder import ImageEncoder, load_encoder
@@ -59,6 +60,20 @@ def test_pictures_of_another_size_are_resized(encoder: ImageEncoder) -> None:
     large, small = (resized(data.chelsea(), size)[None] for size in (448, 224))
     a, b = encoder.encode(large)[0], encoder.encode(small)[0]
     assert a @ b / np.linalg.norm(a) / np.linalg.norm(b) > 0.95
+
+
+def test_texture_is_known_again_elsewhere_and_in_another_light() -> None:
+    names = ("blue-wood", "steel-brushed", "white-bricks", "gray-felt", "ceramic", "pink-plaster")
+    encoder = load_encoder("efficientnet_lite0_texture", precision="float32", device="cpu")
+    pixels = [(255 * texture(name)).astype(np.uint8) for name in names]
+    here = encoder.encode(np.stack([resized(p[: len(p) // 2, : len(p) // 2]) for p in pixels]))
+    there = encoder.encode(
+        np.stack([resized((0.8 * p[len(p) // 2 :, len(p) // 2 :]).astype(np.uint8)) for p in pixels])
+    )
+    assert here.shape == (len(names), 928)
+    middle, spread = here.mean(axis=0), here.std(axis=0) + 1e-3
+    apart = np.linalg.norm(((here - middle) / spread)[:, None] - ((there - middle) / spread)[None], axis=2)
+    assert apart.argmin(axis=0).tolist() == list(range(len(names)))
 
 
 def test_no_pictures_give_no_features(encoder: ImageEncoder) -> None:
