@@ -2,8 +2,9 @@
 
 Plain Python, no ROS: options go in, `NodeSpec`s come out.
 
-The rule for parameters, lowest first: the package's `config/<node>.yaml`; the demo's scene and model, so that the graph
-starts without any argument; the user's `params_file`; arguments that were given. An empty text is "not given".
+The rule for parameters, lowest first: the package's `config/<node>.yaml`; the shipped model and the demo's scene and
+bank, so that the graph starts without any argument; the user's `params_file`; arguments that were given. An empty text
+is "not given".
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ PACKAGE = "hearing_hands_ros"
 RESPAWN_DELAY_S = 2.0
 
 DEMO_SCENE = "demo/scene"
-DEMO_MODEL = "demo/bank"
+MODEL = "models/compact"
+DEMO_BANK = "demo/bank"
+BANK_FILE = "bank.yaml"
 DEMO_BAG = "demo/touches.mcap"
 DEMO_PARAMETERS = "demo/params.yaml"
 DEMO_SOUND_TOPIC = "/microphone/audio"
@@ -49,8 +52,13 @@ class Options:
     scene: str = argument("", "Folder of the scene; empty: what params_file says, else the demo's scene.")
     model: str = argument(
         "",
-        "Folder of the sound bank or checkpoint, for prediction and comparison; empty: what params_file says, else the "
-        "demo's.",
+        "Folder of the checkpoint or sound bank that predicts; empty: what params_file says, else the compact "
+        "generator that comes with the package.",
+    )
+    bank: str = argument(
+        "",
+        "Folder of the sound bank that heard touches are compared with; empty: the model if it is one, else what "
+        "params_file says, else the demo's.",
     )
     device: str = argument(
         "", "Where the model computes; empty: what params_file says, else auto.", ("", "auto", "cuda", "cpu")
@@ -95,15 +103,15 @@ NODES = (
 """Every executable of the package."""
 
 PREDICT_ARGUMENTS = (
-    "namespace", "use_sim_time", "params_file", "scene", "model", "device", "microphone", "autostart", "use_respawn",
-    "log_level", "demo",
+    "namespace", "use_sim_time", "params_file", "scene", "model", "device", "microphone", "bank", "autostart",
+    "use_respawn", "log_level", "demo",
 )  # fmt: skip
 COMPARE_ARGUMENTS = (
-    "namespace", "use_sim_time", "params_file", "model", "microphone", "autostart", "use_respawn", "log_level",
+    "namespace", "use_sim_time", "params_file", "bank", "microphone", "autostart", "use_respawn", "log_level",
 )  # fmt: skip
 REPLAY_ARGUMENTS = (
     "bag", "rate", "start_s", "loop", "graph", "namespace", "params_file", "scene", "model", "device", "microphone",
-    "autostart", "use_respawn", "log_level",
+    "bank", "autostart", "use_respawn", "log_level",
 )  # fmt: skip
 
 
@@ -204,21 +212,24 @@ def predict_graph(options: Options, share: Path) -> list[NodeSpec]:
             options,
             use_sim_time=True,
             scene=options.scene or str(share / DEMO_SCENE),
-            model=options.model or str(share / DEMO_MODEL),
+            model=options.model or str(share / MODEL),
+            bank=options.bank or str(share / DEMO_BANK),
             params_file=options.params_file or str(share / DEMO_PARAMETERS),
             microphone=options.microphone or f"topic:{DEMO_SOUND_TOPIC}",
         )
     build = _Builder(options, share)
     scene = build.folder("scene", DEMO_SCENE)
-    model = build.folder("model", DEMO_MODEL)
+    model = build.folder("model", MODEL)
     device = {"device": options.device} if options.device else {}
     specs = [
-        build.node("scene_server", scene.demo("scene"), scene.given("scene")),
+        build.node("scene_server", scene.standing_in("scene"), scene.given("scene")),
         # scene_server says where the scene is; twice would be once too many.
-        build.node("hand_tracker", {**scene.demo("scene"), "publish_scene_transform": False}, scene.given("scene")),
+        build.node(
+            "hand_tracker", {**scene.standing_in("scene"), "publish_scene_transform": False}, scene.given("scene")
+        ),
         build.node(
             "sound_generator",
-            {**scene.demo("scene"), **model.demo("model")},
+            {**scene.standing_in("scene"), **model.standing_in("model")},
             {**scene.given("scene"), **model.given("model"), **device},
         ),
     ]
@@ -238,10 +249,10 @@ def compare_graph(options: Options, share: Path) -> list[NodeSpec]:
     microphone = build.microphone()
     if not microphone:
         return []
-    model = build.folder("model", DEMO_MODEL)
+    bank = build.bank()
     return [
         build.node("microphone", {}, microphone),
-        build.node("sound_comparator", model.demo("bank"), model.given("bank")),
+        build.node("sound_comparator", bank.standing_in("bank"), bank.given("bank")),
         build.node("spectrogram_viewer", {}, {}),
     ]
 
@@ -262,7 +273,7 @@ def replay_graph(options: Options, share: Path) -> list[NodeSpec]:
 
 @dataclass(frozen=True)
 class _Folder:
-    """A folder that was given, or the demo's that stands in for it."""
+    """A folder that was given, or one of the package's that stands in for it."""
 
     path: str
     is_given: bool
@@ -270,7 +281,7 @@ class _Folder:
     def given(self, parameter: str) -> dict[str, Value]:
         return {parameter: self.path} if self.is_given else {}
 
-    def demo(self, parameter: str) -> dict[str, Value]:
+    def standing_in(self, parameter: str) -> dict[str, Value]:
         return {} if self.is_given else {parameter: self.path}
 
 
@@ -311,14 +322,21 @@ class _Builder:
             raise ValueError(f"argument '{name}': wanted a file, found none at '{path}'")
         return path
 
-    def folder(self, name: str, demo: str) -> _Folder:
+    def folder(self, name: str, default: str) -> _Folder:
         given = getattr(self.options, name)
         if not given:
-            return _Folder(str(self.share / demo), is_given=False)
+            return _Folder(str(self.share / default), is_given=False)
         path = Path(given).expanduser().absolute()
         if not path.exists():
             raise ValueError(f"argument '{name}': wanted a folder, found none at '{path}'")
         return _Folder(str(path), is_given=True)
+
+    def bank(self) -> _Folder:
+        """What heard touches are compared with."""
+        model = self.folder("model", MODEL)
+        if not self.options.bank and model.is_given and (Path(model.path) / BANK_FILE).is_file():
+            return model
+        return self.folder("bank", DEMO_BANK)
 
     def microphone(self) -> dict[str, Value]:
         """Parameters of the microphone; empty if there shall be none."""
@@ -343,11 +361,10 @@ class _Builder:
     def listened(self) -> list[str]:
         """Topics that somebody hears once the whole graph is up: what the player waits for."""
         prefix = f"/{self.options.namespace.strip('/')}/" if self.options.namespace.strip("/") else "/"
-        topics = ["/tf", f"{prefix}hands"]
+        topics = ["/tf", f"{prefix}hands@sound_generator"]
         microphone = self.microphone()
         if microphone:
-            # `hands` twice: generator and comparator.
-            topics += [f"{prefix}hands", f"{prefix}predicted", f"{prefix}heard/audio"]
+            topics += [f"{prefix}hands@sound_comparator", f"{prefix}predicted", f"{prefix}heard/audio"]
         if microphone.get("source") == "topic":
             topic = str(microphone["topic"])
             topics.append(topic if topic.startswith("/") else prefix + topic)

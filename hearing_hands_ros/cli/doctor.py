@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.table import Table
 
-from hearing_hands_ros.graph import DEMO_MODEL, DEMO_SCENE, NODES, PACKAGE, share_directory
+from hearing_hands_ros.graph import DEMO_SCENE, MODEL, NODES, PACKAGE, share_directory
 from hearing_hands_ros.sequence import SequenceConfig
 
 OK, WARN, FAIL = "OK", "WARN", "FAIL"
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         ("TF", check_tf),
         ("GPU", check_gpu),
         ("audio", check_audio),
-        ("model", lambda: check_model(args.model)),
+        ("model", lambda: check_model(args.model, args.scene)),
         ("scene", lambda: check_scene(args.scene)),
     ]
     findings = []
@@ -226,14 +226,14 @@ def check_audio() -> Finding:
     return Finding("audio", OK, f"{len(inputs)} input(s): {', '.join(inputs[:3])}{more}")
 
 
-def check_model(folder: str) -> Finding:
-    """A bank or checkpoint that loads whole."""
-    path = Path(folder).expanduser() if folder else share_directory() / DEMO_MODEL
+def check_model(folder: str, scene: str) -> Finding:
+    """A bank or checkpoint that loads whole, and sees the scene."""
+    path = Path(folder).expanduser() if folder else share_directory() / MODEL
     try:
         load = importlib.import_module(f"{PACKAGE}.predictors.registry").load_predictor
-        predictor = load(path)
+        predictor = load(path, scene=scene or share_directory() / DEMO_SCENE)
     except (ValueError, OSError, ImportError) as error:
-        return Finding("model", FAIL, str(error), f"give one with --model; the demo's comes with {PACKAGE}: {INSTALL}")
+        return Finding("model", FAIL, str(error), f"give one with --model; ours comes with {PACKAGE}: {INSTALL}")
     return Finding("model", OK, f"'{path}': predictor '{predictor.name}', model '{predictor.model}'")
 
 

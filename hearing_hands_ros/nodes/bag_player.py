@@ -34,10 +34,12 @@ class BagPlayerParameters:
     # An empty list would be declared as one of bytes, so one empty name stands for none.
     topics: list[str] = parameter([""], "Play only these topics; [''] plays all.")
     wait_topics: list[str] = parameter(
-        [""], "Topics that need a subscription before it starts, one named twice two; ['']: any topic of the recording."
+        [""],
+        "Topics that need a subscription before it starts, one named twice two, TOPIC@NODE one of that node; ['']: any "
+        "topic of the recording.",
     )
     wait_subscribers_s: float = parameter(
-        20.0, "How long to wait for these at most, s; then it starts with a warning.", low=0.0, high=3600.0
+        60.0, "How long to wait for these at most, s; then it starts with a warning.", low=0.0, high=3600.0
     )
 
 

@@ -46,9 +46,10 @@ class SoundGeneratorParameters(CommonParameters):
         "", "Folder of the scene bundle: a checkpoint looks at it, and it finds the touches of candidates without any."
     )
     views: Mode = parameter(
-        "baked",
-        "How a checkpoint sees what is touched: rendered with the hand, looked up, or looked up where that is safe.",
-        choices=("exact", "baked", "auto"),
+        "bare",
+        "How a checkpoint sees what is touched: rendered without the hand, rendered with it, looked up, or looked up "
+        "where that is safe.",
+        choices=("bare", "exact", "baked", "auto"),
     )
     device: str = parameter("auto", "Where the model computes.", choices=("auto", "cpu", "cuda"))
     lead_s: float = parameter(0.1, "Sound published before a touch begins, s.", low=0.0, high=2.0)

@@ -18,7 +18,7 @@ def load_predictor(
     folder: str | Path,
     device: str = "auto",
     scene: str | Path = "",
-    views: Mode = "baked",
+    views: Mode = "bare",
     progress: Callable[[int, int], object] | None = None,
 ) -> Predictor:
     """Load the predictor of a folder: `bank.yaml` makes it an example bank, `config.yaml` a generator's checkpoint.

@@ -242,8 +242,9 @@ class BagPlayer:
         """Wait until others listen; /clock stands at the start meanwhile.
 
         Args:
-            topics: Topics, of the bag or not, that must each have a subscription; one that is named twice, two. Empty:
-                wait until somebody listens to a topic of the bag and, for `settle_s`, nobody new came.
+            topics: Topics, of the bag or not, that must each have a subscription; one that is named twice, two;
+                TOPIC@NODE is a subscription of a node of that name. Empty: wait until somebody listens to a topic of
+                the bag and, for `settle_s`, nobody new came.
             timeout_s: How long at most, s.
             stop: Ends the wait when set.
             settle_s: See `topics`.
@@ -267,6 +268,9 @@ class BagPlayer:
                 return missing
 
     def _listeners(self, topic: str) -> int:
+        topic, _, node = topic.partition("@")
+        if node:
+            return sum(info.node_name == node for info in self._node.get_subscriptions_info_by_topic(topic))
         # For our own topics those that are matched, which can be later than being known.
         publisher = self._publishers.get(topic)
         return int(publisher.get_subscription_count() if publisher else self._node.count_subscribers(topic))

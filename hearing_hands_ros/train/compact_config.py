@@ -48,13 +48,17 @@ class CompactObjective:
     """What is asked of the network.
 
     Attributes:
-        time: How times are drawn: 'logit_normal' looks more often at the middle of the path, 'uniform' at all alike.
+        time: How times are drawn: 'logit_normal' looks more often at one part of the path, 'uniform' at all alike.
+        time_mean: Which part: mean of the logit. 0 is the middle; below 0 it is nearer to the noise, where nothing but
+            the conditions tells what is to become of it.
         drop_all: Share of samples without any condition.
         drop_vision: Share without vision.
         drop_hands: Share without hands and touches.
         drop_scene: Share that sees the touched places, but not the scene around them.
         look_dropout: Share of the numbers of an image feature that are left out.
         look_noise: Noise on the others, in deviations of the training's features.
+        focus: Weight of mel frames in which something is touched or has just been, beside 1 for all of them: most of an
+            item is the noise of the room.
         material: Weight of telling the material from the look of a touched place, where the dataset names it; the
             layer that tells it is not kept. Textures are few, sounds are long: without, vision is learnt by heart.
         sample_steps: Euler steps of the sounds at a validation.
@@ -64,12 +68,14 @@ class CompactObjective:
     """
 
     time: Literal["logit_normal", "uniform"] = "logit_normal"
+    time_mean: float = -1.0
     drop_all: float = 0.1
     drop_vision: float = 0.1
     drop_hands: float = 0.05
     drop_scene: float = 0.5
     look_dropout: float = 0.3
     look_noise: float = 0.3
+    focus: float = 4.0
     material: float = 0.1
     sample_steps: int = 8
 
@@ -77,10 +83,11 @@ class CompactObjective:
         for name in ("drop_all", "drop_vision", "drop_hands", "drop_scene"):
             need_share("CompactObjective", name, getattr(self, name))
         need(0.0 <= self.look_dropout < 1.0, "CompactObjective", "look_dropout", "0 to less than 1", self.look_dropout)
-        for name in ("look_noise", "material"):
+        for name in ("look_noise", "focus", "material"):
             need_at_least("CompactObjective", name, 0, getattr(self, name))
         whole = self.drop_all + self.drop_vision + self.drop_hands
         need(whole <= 1.0, "CompactObjective", "drop_all + drop_vision + drop_hands", "at most 1", whole)
+        need(-5.0 <= self.time_mean <= 5.0, "CompactObjective", "time_mean", "-5 to 5", self.time_mean)
         need(self.sample_steps >= 1, "CompactObjective", "sample_steps", "at least 1", self.sample_steps)
 
 

@@ -14,18 +14,22 @@ from torch import Generator, Tensor, nn
 
 from hearing_hands_ros.data.dataset import Dataset
 from hearing_hands_ros.model.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from hearing_hands_ros.model.compact.config import CompactConfig
+from hearing_hands_ros.model.compact.conditions import TOUCH_CHANNELS
+from hearing_hands_ros.model.compact.config import PATCH, CompactConfig
 from hearing_hands_ros.model.compact.generator import KIND, CompactGenerator, Sampling
 from hearing_hands_ros.model.compact.network import CompactNetwork, ConditionBatch, Normalise
 from hearing_hands_ros.model.flow.draws import draw_noise
 from hearing_hands_ros.model.flow.loss import flow_matching_loss
+from hearing_hands_ros.motion.hands import HANDS
 from hearing_hands_ros.train.compact_config import CompactTraining
-from hearing_hands_ros.train.compact_data import UNNAMED, CompactBatches, check_fits
+from hearing_hands_ros.train.compact_data import LONG_AGO, UNNAMED, CompactBatches, check_fits
 from hearing_hands_ros.train.reuse import ONCE
 from hearing_hands_ros.train.sampler import Pick
 from hearing_hands_ros.train.task import Batch, Sample
 
 LEAST_STD = 0.1  # of a band in which nothing is ever heard
+LASTS = slice(2 * PATCH, 3 * PATCH)  # touch channels that tell that a touch lasts
+RINGING = 2  # of those from LONG_AGO on: the one that falls to 1/e in 0.2 s
 CONDITIONS = ("hands", "touches", "touched", "looks", "scene", "tokens")
 
 
@@ -54,8 +58,9 @@ class CompactModel(nn.Module):
         return ((mel.float() - self.mel_mean) / self.mel_std).transpose(1, 2)
 
     def kept(self) -> dict[str, Tensor]:
-        """Tensors of the checkpoint."""
-        return {name: tensor for name, tensor in self.state_dict().items() if not name.startswith("materials.")}
+        """Tensors of the checkpoint, in half precision: more than the bfloat16 that they are used in."""
+        tensors = {name: tensor for name, tensor in self.state_dict().items() if not name.startswith("materials.")}
+        return {name: tensor.half() for name, tensor in tensors.items()}
 
     def fill(self, checkpoint: Checkpoint) -> None:
         """Take the tensors of a checkpoint.
@@ -126,7 +131,7 @@ class CompactTask:
         model, asked = cast(CompactModel, network), self.options.objective
         count, device = len(batch["mel"]), batch["mel"].device
         if asked.time == "logit_normal":
-            times = torch.sigmoid(torch.randn(count, generator=generator, device=device))
+            times = torch.sigmoid(asked.time_mean + torch.randn(count, generator=generator, device=device))
         else:
             times = torch.rand(count, generator=generator, device=device)
         lot = torch.rand(count, generator=generator, device=device)
@@ -134,7 +139,9 @@ class CompactTask:
         see = (lot < asked.drop_all) | (lot >= asked.drop_all + asked.drop_vision)
         feel = lot < 1.0 - asked.drop_hands
         conditions = self._roughened(model, conditions_in(batch), generator)
-        flow = self._error(model, batch, conditions, generator, times, see, feel, nothing)
+        # Where nothing is known of touches they must not decide on weights.
+        weight = 1.0 + asked.focus * _touching(conditions) * (feel & ~nothing)[:, None]
+        flow = self._error(model, batch, conditions, generator, times, see, feel, nothing, weight)
         if model.materials is None:
             return flow, {}
         told = model.materials(model.network.looks(conditions.looks))
@@ -235,18 +242,32 @@ class CompactTask:
         see: Tensor,
         feel: Tensor,
         nothing: Tensor,
+        weight: Tensor | None = None,
     ) -> Tensor:
         sound = model.normalised(batch["mel"])
         noise = draw_noise(sound.shape, generator)
         context = model.network.context(conditions, see, feel)
         context = torch.where(nothing[:, None, None], model.network.null_context(context), context)
-        return flow_matching_loss(lambda x, t: model.network(x, t, context), noise, sound, times)
+        return flow_matching_loss(
+            lambda x, t: model.network(x, t, context),
+            noise,
+            sound,
+            times,
+            weight=None if weight is None else weight.repeat_interleave(PATCH, dim=1)[:, None],
+        )
 
 
 def conditions_in(batch: Batch) -> ConditionBatch:
     """The conditions of a batch, in full precision."""
     parts = {name: batch[name] if name in ("touched", "tokens") else batch[name].float() for name in CONDITIONS}
     return ConditionBatch(**parts)
+
+
+def _touching(conditions: ConditionBatch) -> Tensor:
+    """(B, N) how much is going on: 1 while something is touched, then less and less."""
+    hands = conditions.touches.reshape(*conditions.touches.shape[:2], len(HANDS), TOUCH_CHANNELS)
+    lasts = hands[..., LASTS].amax(dim=-1)
+    return torch.maximum(lasts, hands[..., LONG_AGO + RINGING]).amax(dim=-1)
 
 
 def _told_material(told: Tensor, materials: Tensor) -> Tensor:

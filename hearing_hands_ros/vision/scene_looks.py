@@ -14,7 +14,7 @@ from hearing_hands_ros.scene.surface import SplatSurface
 from hearing_hands_ros.scene.views import Moment, SceneViews
 from hearing_hands_ros.vision.baked import BakedFeatures
 from hearing_hands_ros.vision.encoder import Features, ImageEncoder
-from hearing_hands_ros.vision.view_features import Mode, ViewFeatures
+from hearing_hands_ros.vision.view_features import LOOKED_UP, Mode, ViewFeatures
 
 
 class SceneLooks:
@@ -33,7 +33,7 @@ class SceneLooks:
         cls,
         folder: str | Path,
         encoder: ImageEncoder,
-        mode: Mode = "baked",
+        mode: Mode = "bare",
         cell_m: float = 0.03,
         progress: Callable[[int, int], object] | None = None,
     ) -> SceneLooks:
@@ -51,7 +51,7 @@ class SceneLooks:
         surface = SplatSurface(bundle)
         views = SceneViews(bundle, surface)
         baked = None
-        if mode != "exact":
+        if mode in LOOKED_UP:
             baked = BakedFeatures.of(folder, bundle, surface, views, encoder, cell_m, progress)
         return cls(ViewFeatures(views, encoder, bundle.sha256, baked, mode))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -15,7 +15,8 @@ from hearing_hands_ros.vision.baked import BakedFeatures
 from hearing_hands_ros.vision.cache import FeatureCache, pose_key
 from hearing_hands_ros.vision.encoder import Features, ImageEncoder
 
-Mode = Literal["exact", "baked", "auto"]
+Mode = Literal["bare", "exact", "baked", "auto"]
+LOOKED_UP: tuple[Mode, ...] = ("baked", "auto")
 STEADY = 0.7  # `auto` renders where neighbouring cells look less alike than this (cosine): at edges
 
 
@@ -42,7 +43,8 @@ class ViewFeatures:
         encoder: Encodes them.
         scene: Identifies the scene in the cache, e.g. its hash.
         baked: Features of the bare surface; wanted by `baked` and `auto`.
-        mode: `exact` renders every touch with the hand in it; `baked` looks up the bare surface, and renders where it
+        mode: `exact` renders every touch with the hand in it, `bare` without the hand, which hides what it touches, and
+            from where the scene was photographed; `baked` looks up the bare surface, and renders where it
             has no cell; `auto` looks up only where the surface looks alike all around.
 
     Raises:
@@ -59,7 +61,7 @@ class ViewFeatures:
     ) -> None:
         if mode not in get_args(Mode):
             raise ValueError(f"ViewFeatures: mode wanted one of {get_args(Mode)}, got {mode!r}")
-        if mode != "exact" and baked is None:
+        if mode in LOOKED_UP and baked is None:
             raise ValueError(f"ViewFeatures: mode '{mode}' wanted baked features, got none; hearing-hands scene bake")
         if baked is not None and baked.encoder != encoder.name:
             raise ValueError(f"ViewFeatures: baked features wanted from {encoder.name!r}, got {baked.encoder!r}")
@@ -105,6 +107,8 @@ class ViewFeatures:
     def _local(
         self, staged: Sequence[Staged], hands: Sequence[tuple[bytes, ...]]
     ) -> tuple[Features, NDArray[np.bool_]]:
+        if self.mode == "bare":
+            staged, hands = [self._bare(scene) for scene in staged], [()] * len(staged)
         local = np.zeros((len(staged), self.cache.encoder.dim), np.float32)
         baked = self._look_up(staged, local)
         rest = [int(index) for index in np.flatnonzero(~baked)]
@@ -121,9 +125,13 @@ class ViewFeatures:
             )
         return local, baked
 
+    def _bare(self, scene: Staged) -> Staged:
+        camera = self.views.surface_camera(scene.point_m, scene.normal) if scene.touching else scene.camera
+        return replace(scene, camera=camera, body=None)
+
     def _look_up(self, staged: Sequence[Staged], local: Features) -> NDArray[np.bool_]:
         """Fill in what is baked; return which rows those are."""
-        if self._baked is None or self.mode == "exact" or not staged:
+        if self._baked is None or self.mode not in LOOKED_UP or not staged:
             return np.zeros(len(staged), np.bool_)
         points, normals = (np.stack([getattr(scene, name) for scene in staged]) for name in ("point_m", "normal"))
         features, cell = self._baked.find(points, normals)

@@ -85,7 +85,7 @@ def test_the_arguments_that_everybody_knows_are_there(prefix):
     assert names >= {"use_respawn", "log_level", "demo"}
 
 
-def test_without_arguments_it_predicts_with_the_demos_scene_and_model(prefix):
+def test_without_arguments_it_predicts_with_the_demos_scene_and_the_compact_generator(prefix):
     nodes = resolve("predict.launch.py")
     share = prefix / "share" / "hearing_hands_ros"
     assert list(nodes) == ["scene_server", "hand_tracker", "sound_generator"]
@@ -94,7 +94,7 @@ def test_without_arguments_it_predicts_with_the_demos_scene_and_model(prefix):
     assert parameters(nodes["scene_server"])["scene"] == str(share / "demo/scene")
     assert parameters(nodes["scene_server"])["publish_scene_transform"] is True
     assert parameters(nodes["hand_tracker"])["publish_scene_transform"] is False
-    assert parameters(nodes["sound_generator"])["model"] == str(share / "demo/bank")
+    assert parameters(nodes["sound_generator"])["model"] == str(share / "models/compact")
     assert parameters(nodes["sound_generator"])["use_sim_time"] is False
     for node in nodes.values():
         assert node.command[1:4] == ["--ros-args", "--log-level", "info"]
@@ -159,6 +159,19 @@ def test_compare_listens_to_the_device_unless_told_otherwise(prefix):
     assert parameters(nodes["sound_comparator"])["bank"].endswith("demo/bank")
 
 
+def test_a_bank_that_predicts_is_compared_with_unless_another_is_given(prefix, tmp_path):
+    bank, checkpoint = tmp_path / "bank", tmp_path / "checkpoint"
+    for folder, name in ((bank, "bank.yaml"), (checkpoint, "config.yaml")):
+        folder.mkdir()
+        (folder / name).touch()
+    compared = [
+        parameters(resolve("predict.launch.py", microphone="device", **given)["sound_comparator"])["bank"]
+        for given in ({"model": str(bank)}, {"model": str(checkpoint)}, {"model": str(checkpoint), "bank": str(bank)})
+    ]
+    share = prefix / "share" / "hearing_hands_ros"
+    assert compared == [str(bank), str(share / "demo/bank"), str(bank)]
+
+
 def test_replay_plays_into_a_graph_in_simulated_time(prefix, tmp_path):
     bag = tmp_path / "bag"
     bag.mkdir()
@@ -171,7 +184,8 @@ def test_replay_plays_into_a_graph_in_simulated_time(prefix, tmp_path):
     assert "use_sim_time" not in values
     assert not player.respawn
     assert player.on_exit is not None
-    wanted = ["/left/hands", "/left/hands", "/left/heard/audio", "/left/predicted", "/sound", "/tf"]
+    hands = ["/left/hands@sound_comparator", "/left/hands@sound_generator"]
+    wanted = [*hands, "/left/heard/audio", "/left/predicted", "/sound", "/tf"]
     assert sorted(values["wait_topics"]) == wanted
     assert len(nodes) == 6
     assert all(parameters(node)["use_sim_time"] is True and node.respawn for node in nodes.values())

@@ -210,6 +210,14 @@ def test_waiting_for_listeners_is_bounded_and_names_them(node, tmp_path):
     bag.close()
 
 
+def test_the_listener_that_is_waited_for_may_be_named(node, listener, tmp_path):
+    bag = RecordedBag(make_bag(tmp_path / "bag"))
+    player = BagPlayer(node, bag)
+    assert player.wait_for_subscribers([f"/numbers@{listener.node.get_name()}"], 5.0, Event()) == []
+    assert player.wait_for_subscribers(["/numbers@somebody"], 0.3, Event()) == ["/numbers@somebody"]
+    bag.close()
+
+
 def test_a_topic_named_twice_waits_for_two_listeners(node, listener, tmp_path):
     bag = RecordedBag(make_bag(tmp_path / "bag"))
     player = BagPlayer(node, bag)

@@ -152,6 +152,18 @@ def test_baked_costs_a_look_up_and_is_near_what_is_rendered(
     np.testing.assert_array_equal(looked_up.scene, exact.scene)
 
 
+def test_bare_shows_the_touched_place_without_the_hand(
+    bundle: SceneBundle, surface: SplatSurface, views: SceneViews
+) -> None:
+    moment = touch(bundle, surface, "grass")
+    wanted = ColourGrid().encode(views.look_at_surface(moment.point_m[None], moment.normal[None]))  # type: ignore[index]
+    with_hand, bare = (
+        ViewFeatures(views, ColourGrid(), bundle.sha256, mode=mode).touches([moment])[0] for mode in ("exact", "bare")
+    )
+    np.testing.assert_array_equal(bare, wanted)
+    assert np.abs(with_hand - wanted).max() > 0.1
+
+
 def test_auto_renders_where_the_surface_changes(
     bundle: SceneBundle, surface: SplatSurface, views: SceneViews, baked: BakedFeatures
 ) -> None:

@@ -86,7 +86,7 @@ class CompactGenerator:
             )
         chosen = device if device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
         self.device = torch.device(chosen)
-        self.network = network.eval().requires_grad_(False).to(self.device)
+        self.network = network.float().eval().requires_grad_(False).to(self.device)
         self.sequence, self.sampling, self.encoder = sequence, sampling, encoder
         self._mean, self._std = (value.float().to(self.device)[:, None] for value in (mean, std))
 
@@ -125,7 +125,7 @@ class CompactGenerator:
         see: bool = True,
         feel: bool = True,
     ) -> list[Array]:
-        """Draw one spectrogram for each window, all in one pass.
+        """Draw one spectrogram for each window, all in one pass; in smaller ones where memory does not suffice.
 
         Args:
             conditions: Of B windows, of any lengths.
@@ -139,14 +139,37 @@ class CompactGenerator:
 
         Raises:
             ValueError: Not as much noise as conditions.
+            MemoryError: The GPU's memory does not suffice for one window.
         """
         if not conditions:
             return []
-        batch = ConditionBatch.of(conditions, self.device)
-        longest = int(batch.hands.shape[1])
         wanted = [(self.sequence.bins, PATCH * len(c.hands)) for c in conditions]
         if [n.shape for n in noise] != wanted:
             raise ValueError(f"CompactGenerator: noise wanted {wanted}, got {[n.shape for n in noise]}")
+        return self._halved(list(conditions), list(noise), sampling or self.sampling, see, feel)
+
+    def _halved(
+        self, conditions: list[Conditions], noise: list[Array], sampling: Sampling, see: bool, feel: bool
+    ) -> list[Array]:
+        """Spectrograms of the batch, halved for as long as it does not fit into memory."""
+        try:
+            return self._drawn(conditions, noise, sampling, see, feel)
+        except torch.OutOfMemoryError as error:
+            if len(conditions) == 1:
+                raise MemoryError(
+                    f"CompactGenerator: wanted memory for one window on {self.device}, got {error}"
+                ) from error
+        # Outside of the handler, which keeps what did not fit alive.
+        torch.cuda.empty_cache()
+        half = len(conditions) // 2
+        first = self._halved(conditions[:half], noise[:half], sampling, see, feel)
+        return first + self._halved(conditions[half:], noise[half:], sampling, see, feel)
+
+    def _drawn(
+        self, conditions: list[Conditions], noise: list[Array], sampling: Sampling, see: bool, feel: bool
+    ) -> list[Array]:
+        batch = ConditionBatch.of(conditions, self.device)
+        longest = int(batch.hands.shape[1])
         x = torch.zeros(len(noise), self.sequence.bins, PATCH * longest)
         for row, values in zip(x, noise, strict=True):
             row[:, : values.shape[1]] = torch.from_numpy(values)
@@ -154,8 +177,8 @@ class CompactGenerator:
             None if take else torch.zeros(len(noise), dtype=torch.bool, device=self.device) for take in (see, feel)
         ]
         with torch.inference_mode():
-            mel = self.sample(batch, x.to(self.device), sampling or self.sampling, *flags).cpu().numpy()
-        return [values[:, : shape[1]] for values, shape in zip(mel, wanted, strict=True)]
+            mel = self.sample(batch, x.to(self.device), sampling, *flags).cpu().numpy()
+        return [values[:, : n.shape[1]] for values, n in zip(mel, noise, strict=True)]
 
     def sample(
         self,

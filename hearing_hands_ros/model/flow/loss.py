@@ -15,8 +15,9 @@ def flow_matching_loss(
     t: Tensor,
     weighting: Weighting = uniform,
     path: LinearPath | None = None,
+    weight: Tensor | None = None,
 ) -> Tensor:
-    """Weighted squared error: mean over all of w(t) |v(x_t, t) - (x1 - x0)|^2.
+    """Weighted squared error: mean over all of w(t) m |v(x_t, t) - (x1 - x0)|^2.
 
     Args:
         velocity: The network with its conditions.
@@ -25,11 +26,14 @@ def flow_matching_loss(
         t: (B,) in 0..1.
         weighting: Of the times.
         path: Straight lines if not given.
+        weight: m, broadcast over (B, ...); as long as it follows from the conditions of the network, and not from the
+            data, the best velocity is the same with it. 1 if not given.
 
     Returns:
         A number, with gradients.
     """
     path = path or LinearPath()
     error = velocity(path.at(x0, x1, t), t) - path.target(x0, x1)
-    per_item = error.float().pow(2).flatten(1).mean(dim=1)
+    squared = error.float().pow(2)
+    per_item = (squared if weight is None else weight * squared).flatten(1).mean(dim=1)
     return (weighting(t).to(per_item.dtype) * per_item).mean()

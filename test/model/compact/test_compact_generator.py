@@ -68,6 +68,25 @@ def test_windows_of_different_lengths_in_one_pass_are_as_they_are_alone(tmp_path
         np.testing.assert_allclose(mel, alone, atol=0.05)  # of bfloat16, at a standard deviation of 0.5
 
 
+def test_a_batch_that_does_not_fit_into_memory_is_halved(tmp_path, monkeypatch):
+    generator = CompactGenerator.load(checkpoint(tmp_path), "cpu")
+    windows = [conditions(seed=seed) for seed in range(5)]
+    noises = [noise(w, seed=seed) for seed, w in enumerate(windows)]
+    wanted = generator.generate(windows, noises)
+    fits, inner = 2, generator.sample
+
+    def small(batch, x, *rest):
+        if len(x) > fits:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 7 GiB.")
+        return inner(batch, x, *rest)
+
+    monkeypatch.setattr(generator, "sample", small)
+    np.testing.assert_allclose(generator.generate(windows, noises), wanted, atol=0.05)  # of bfloat16
+    fits = 0
+    with pytest.raises(MemoryError, match="wanted memory for one window on cpu, got CUDA out of memory"):
+        generator.generate(windows, noises)
+
+
 def test_guidance_moves_away_from_what_no_condition_gives(tmp_path):
     generator = CompactGenerator.load(checkpoint(tmp_path), "cpu")
     window = conditions()
