@@ -130,7 +130,7 @@ window.addEventListener('load', async () => {
 
 def test_what_was_not_measured_is_called_unknown():
     """A tracker that nobody heard of at the end has not missed zero windows."""
-    from hearing_hands_ros.cli.demo import Truth, figures_of, report_text
+    from hearing_hands_ros.cli.demo import Truth, figures_of, predictors, report_text
     from hearing_hands_ros.demo.evaluate import evaluate
     from hearing_hands_ros.demo.recording import Recording
 
@@ -139,7 +139,7 @@ def test_what_was_not_measured_is_called_unknown():
     texts = []
     for recording in (silent, counted):
         figures = figures_of(recording, evaluate([], ()), Truth(0, 60.0, ()), 61.0)
-        texts.append(dict(report_text(figures).facts)["windows published / missed"])
+        texts.append(dict(report_text(figures, predictors(recording)).facts)["windows published / missed"])
     assert texts == ["unknown / unknown", "9 / 2"]
 
 

@@ -39,6 +39,16 @@ def test_the_path_begins_at_noise_ends_at_data_and_is_straight() -> None:
         path.at(x0, x1, torch.zeros(4))
 
 
+def test_a_weight_of_the_conditions_changes_what_counts_and_not_what_is_best() -> None:
+    x0, x1, t = (value.reshape(COUNT // 2, 2) if value.ndim == 2 else value[: COUNT // 2] for value in draw())
+    weight = torch.tensor([10.0, 1.0])
+    best = float(flow_matching_loss(gaussian_velocity, x0, x1, t, weight=weight))
+    for which, counts in enumerate(weight):
+        off = 0.2 * torch.eye(2)[which]
+        worse = float(flow_matching_loss(lambda x, s, by=off: gaussian_velocity(x, s) + by, x0, x1, t, weight=weight))  # type: ignore[misc]
+        assert worse - best == pytest.approx(float(counts) * 0.2**2 / 2, rel=0.3)
+
+
 @pytest.mark.parametrize("weighting", [uniform, logit_normal])
 def test_the_known_velocity_has_the_least_loss(weighting) -> None:
     x0, x1, t = draw()
