@@ -10,6 +10,7 @@ from hearing_hands_ros.sequence import SequenceConfig
 from hearing_hands_ros.train.checks import need, need_at_least, need_share
 
 LONGEST_S = 10.0
+SHIFT = 6.0
 SHORTEST_S = 0.5
 
 
@@ -49,8 +50,8 @@ class CompactObjective:
 
     Attributes:
         time: How times are drawn: 'logit_normal' looks more often at one part of the path, 'uniform' at all alike.
-        time_mean: Which part: mean of the logit. 0 is the middle; below 0 it is nearer to the noise, where nothing but
-            the conditions tells what is to become of it.
+        time_mean: Which part: mean of the logit. 0 is the middle; below 0 it is nearer to the noise.
+        time_std: How wide that part is, as a deviation of the logit.
         drop_all: Share of samples without any condition.
         drop_vision: Share without vision.
         drop_hands: Share without hands and touches.
@@ -61,14 +62,16 @@ class CompactObjective:
             item is the noise of the room.
         material: Weight of telling the material from the look of a touched place, where the dataset names it; the
             layer that tells it is not kept. Textures are few, sounds are long: without, vision is learnt by heart.
-        sample_steps: Euler steps of the sounds at a validation.
+        sample_steps: Euler steps of the sounds at a validation, and of whoever loads the checkpoint.
+        shift: Of their times, as in `shifted_grid`.
 
     Raises:
         ValueError: A field is not possible; the message names it.
     """
 
     time: Literal["logit_normal", "uniform"] = "logit_normal"
-    time_mean: float = -1.0
+    time_mean: float = -2.5
+    time_std: float = 1.5
     drop_all: float = 0.1
     drop_vision: float = 0.1
     drop_hands: float = 0.05
@@ -78,6 +81,7 @@ class CompactObjective:
     focus: float = 4.0
     material: float = 0.1
     sample_steps: int = 8
+    shift: float = SHIFT
 
     def __post_init__(self) -> None:
         for name in ("drop_all", "drop_vision", "drop_hands", "drop_scene"):
@@ -88,6 +92,8 @@ class CompactObjective:
         whole = self.drop_all + self.drop_vision + self.drop_hands
         need(whole <= 1.0, "CompactObjective", "drop_all + drop_vision + drop_hands", "at most 1", whole)
         need(-5.0 <= self.time_mean <= 5.0, "CompactObjective", "time_mean", "-5 to 5", self.time_mean)
+        need(0.1 <= self.time_std <= 5.0, "CompactObjective", "time_std", "0.1 to 5", self.time_std)
+        need(0.01 <= self.shift <= 100.0, "CompactObjective", "shift", "0.01 to 100", self.shift)
         need(self.sample_steps >= 1, "CompactObjective", "sample_steps", "at least 1", self.sample_steps)
 
 

@@ -131,7 +131,9 @@ class CompactTask:
         model, asked = cast(CompactModel, network), self.options.objective
         count, device = len(batch["mel"]), batch["mel"].device
         if asked.time == "logit_normal":
-            times = torch.sigmoid(asked.time_mean + torch.randn(count, generator=generator, device=device))
+            times = torch.sigmoid(
+                asked.time_mean + asked.time_std * torch.randn(count, generator=generator, device=device)
+            )
         else:
             times = torch.rand(count, generator=generator, device=device)
         lot = torch.rand(count, generator=generator, device=device)
@@ -172,7 +174,7 @@ class CompactTask:
         model, items = cast(CompactModel, network), self._val
         chosen = np.unique(np.linspace(0, len(items) - 1, count).round().astype(np.int64))
         batch = {name: values.to(model.mel_mean.device) for name, values in items[Pick(chosen, 0)].items()}
-        steps = Sampling(steps=self.options.objective.sample_steps)
+        steps = Sampling(self.options.objective.sample_steps, shift=self.options.objective.shift)
         device = model.mel_mean.device.type
         drawer = CompactGenerator(
             model.network, model.mel_mean, model.mel_std, self.sequence, steps, self.dataset.info.encoder, device
@@ -185,7 +187,8 @@ class CompactTask:
 
     def export(self, network: nn.Module, folder: Path, training: Mapping[str, Any]) -> None:
         """A folder that `CompactGenerator.load` takes."""
-        self.write(network, folder, {**training, "objective": asdict(self.options.objective)}, Sampling())
+        sampling = Sampling(self.options.objective.sample_steps, shift=self.options.objective.shift)
+        self.write(network, folder, {**training, "objective": asdict(self.options.objective)}, sampling)
 
     def write(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from hearing_hands_ros.train.checks import need, need_share
-from hearing_hands_ros.train.compact_config import CompactData
+from hearing_hands_ros.train.compact_config import SHIFT, CompactData
 from hearing_hands_ros.train.reuse import Reuse
 
 MOST_STEPS = 1000  # that a checkpoint can ask for
@@ -20,6 +20,7 @@ class TeacherConfig:
             weights.
         steps: Euler steps of the teacher.
         guidance: Scale of its guidance, which the student takes over at no cost.
+        shift: Of its times, as in `shifted_grid`; of the student's too.
 
     Raises:
         ValueError: A field is not possible; the message names it.
@@ -28,8 +29,10 @@ class TeacherConfig:
     folder: str = ""
     steps: int = 24
     guidance: float = 2.0
+    shift: float = SHIFT
 
     def __post_init__(self) -> None:
+        need(0.01 <= self.shift <= 100.0, "TeacherConfig", "shift", "0.01 to 100", self.shift)
         need(1 <= self.steps <= MOST_STEPS, "TeacherConfig", "steps", f"1 to {MOST_STEPS}", self.steps)
         need(0.0 <= self.guidance <= 20.0, "TeacherConfig", "guidance", "0 to 20", self.guidance)
 

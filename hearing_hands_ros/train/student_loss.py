@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from hearing_hands_ros.model.flow.loss import flow_matching_loss
 from hearing_hands_ros.model.flow.path import Velocity
-from hearing_hands_ros.model.flow.solvers import integrate, uniform_grid
+from hearing_hands_ros.model.flow.solvers import integrate
 
 ENDS = 4.0  # how much more often times near 0 and 1 are drawn
 
@@ -35,7 +35,7 @@ def reflow_loss(velocity: Velocity, noise: Tensor, sound: Tensor, generator: Gen
     return flow_matching_loss(velocity, noise, sound, times)
 
 
-def distill_loss(velocity: Velocity, noise: Tensor, sound: Tensor, steps: int) -> Tensor:
+def distill_loss(velocity: Velocity, noise: Tensor, sound: Tensor, grid: Tensor) -> Tensor:
     """Squared error of where the student's own Euler steps end.
 
     Gradients go through all steps, so each is learnt where the student will be, and none is bound to a state that the
@@ -45,9 +45,9 @@ def distill_loss(velocity: Velocity, noise: Tensor, sound: Tensor, steps: int) -
         velocity: The student under the conditions that its teacher had.
         noise: (B, ...) that the teacher began with.
         sound: (B, ...) where it arrived.
-        steps: Of the student.
+        grid: (S + 1,) times of the student's steps.
 
     Returns:
         A number, with gradients.
     """
-    return (integrate(velocity, noise, uniform_grid(steps)) - sound).square().mean()
+    return (integrate(velocity, noise, grid) - sound).square().mean()

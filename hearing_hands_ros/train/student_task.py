@@ -15,6 +15,7 @@ from hearing_hands_ros.model.checkpoint import WEIGHTS
 from hearing_hands_ros.model.compact.generator import KIND, Sampling
 from hearing_hands_ros.model.flow.draws import draw_noise
 from hearing_hands_ros.model.flow.path import Velocity
+from hearing_hands_ros.model.flow.solvers import shifted_grid
 from hearing_hands_ros.train.compact_config import CompactObjective, CompactTraining
 from hearing_hands_ros.train.compact_task import CompactModel, CompactTask, conditions_in
 from hearing_hands_ros.train.sampler import Pick, generator_of
@@ -44,7 +45,7 @@ class StudentTask:
         self.options, self.how, self.reuse = options, how, options.pairs
         self.teacher = teacher = Teacher(options.teacher)
         self.sequence = teacher.sequence
-        objective = CompactObjective(sample_steps=options.objective.steps)
+        objective = CompactObjective(sample_steps=options.objective.steps, shift=options.teacher.shift)
         network = teacher.model.network.config
         try:
             self._compact = CompactTask(CompactTraining(options.data, self.sequence, network, objective))
@@ -52,6 +53,7 @@ class StudentTask:
             raise ValueError(f"{error}; the teacher is {teacher.folder}") from error
         info = self._compact.dataset.info
         teacher.check_encoder(info.encoder, info.name)
+        self._grid = shifted_grid(options.objective.steps, options.teacher.shift)
         self._lessons: dict[int, _Pair] = {}
         self._exams: dict[int, _Exam] = {}
 
@@ -86,7 +88,7 @@ class StudentTask:
         velocity = _velocity(network, batch, pair)
         if self.how == "reflow":
             return reflow_loss(velocity, pair.noise, pair.sound, generator), {}
-        return distill_loss(velocity, pair.noise, pair.sound, self.options.objective.steps), {}
+        return distill_loss(velocity, pair.noise, pair.sound, self._grid), {}
 
     def validate(self, network: nn.Module, batch: Batch, generator: Generator) -> dict[str, Tensor]:
         """Squared distance, in normalised log-mel, from where the teacher arrives: of the student in its few steps, and
@@ -95,7 +97,7 @@ class StudentTask:
         del generator  # noise goes with the batch, so that the teacher is asked once
         pair, in_as_many = self._exam(batch)
         velocity = _velocity(network, batch, pair)
-        loss = distill_loss(velocity, pair.noise, pair.sound, self.options.objective.steps)
+        loss = distill_loss(velocity, pair.noise, pair.sound, self._grid)
         return {"loss": loss, "teacher_in_as_many": in_as_many}
 
     def samples(self, network: nn.Module, count: int, generator: Generator) -> list[Sample]:
@@ -105,7 +107,7 @@ class StudentTask:
     def export(self, network: nn.Module, folder: Path, training: Mapping[str, Any]) -> None:
         """A folder that `CompactGenerator.load` takes, to be sampled in few steps without guidance."""
         told = {**training, "teacher": self.teacher.told(), "objective": asdict(self.options.objective)}
-        sampling = Sampling(steps=self.options.objective.steps, guidance=1.0)
+        sampling = Sampling(self.options.objective.steps, 1.0, self.options.teacher.shift)
         self._compact.write(network, folder, told, sampling, self.teacher.checkpoint.config["licence"])
 
     def _lesson(self, batch: Batch) -> _Pair:

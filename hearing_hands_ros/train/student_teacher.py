@@ -12,7 +12,7 @@ from hearing_hands_ros.model.checkpoint import CONFIG, WEIGHTS, load_checkpoint
 from hearing_hands_ros.model.compact.generator import KIND, CompactGenerator
 from hearing_hands_ros.model.compact.network import ConditionBatch
 from hearing_hands_ros.model.flow.guidance import Guided
-from hearing_hands_ros.model.flow.solvers import integrate, uniform_grid
+from hearing_hands_ros.model.flow.solvers import integrate, shifted_grid
 from hearing_hands_ros.train.compact_task import CompactModel
 from hearing_hands_ros.train.student_config import TeacherConfig
 
@@ -67,6 +67,7 @@ class Teacher:
             "sha256": self.checkpoint.config["sha256"][WEIGHTS],
             "steps": self.asked.steps,
             "guidance": self.asked.guidance,
+            "shift": self.asked.shift,
             "training": self.checkpoint.config["training"],
         }
 
@@ -99,4 +100,4 @@ class Teacher:
             self.asked.guidance,
             alone=lambda x, t: network(x, t, context).float(),
         )
-        return integrate(guided, noise, uniform_grid(steps))
+        return integrate(guided, noise, shifted_grid(steps, self.asked.shift))

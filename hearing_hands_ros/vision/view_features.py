@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearing_hands_ros.predictors.protocol import HandMotion
+from hearing_hands_ros.scene.splats import SplatScene
 from hearing_hands_ros.scene.views import Moment, SceneViews, Staged
 from hearing_hands_ros.vision.baked import BakedFeatures
 from hearing_hands_ros.vision.cache import FeatureCache, pose_key
@@ -83,11 +84,17 @@ class ViewFeatures:
         staged = [self.views.stage(moment) for moment in moments]
         hands = [_drawn(moment) for moment in moments]
         bodies = [scene.body for scene in staged]
-        scene_features = self.cache.encode(
-            [(self._scene, "global", hand) for hand in hands],
-            lambda which: self.views.render([self.views.global_camera] * len(which), [bodies[i] for i in which]),
-        )
-        return WindowFeatures(scene_features, *self._local(staged, hands))
+        return WindowFeatures(self._scenes(bodies, hands), *self._local(staged, hands))
+
+    def scenes(self, moments: Sequence[Moment]) -> Features:
+        """(V, D) features of the global views alone.
+
+        Raises:
+            ValueError: There are no moments.
+        """
+        if not moments:
+            raise ValueError("ViewFeatures.scenes: wanted one or more moments, got none")
+        return self._scenes([self.views.stage(moment).body for moment in moments], [_drawn(m) for m in moments])
 
     def touches(self, moments: Sequence[Moment]) -> tuple[Features, NDArray[np.bool_]]:
         """Features of the local views alone.
@@ -103,6 +110,12 @@ class ViewFeatures:
             [(self._scene, "global", ())], lambda _: self.views.render([self.views.global_camera], [None])
         )
         return np.asarray(features[0])
+
+    def _scenes(self, bodies: Sequence[SplatScene | None], hands: Sequence[tuple[bytes, ...]]) -> Features:
+        return self.cache.encode(
+            [(self._scene, "global", hand) for hand in hands],
+            lambda which: self.views.render([self.views.global_camera] * len(which), [bodies[i] for i in which]),
+        )
 
     def _local(
         self, staged: Sequence[Staged], hands: Sequence[tuple[bytes, ...]]

@@ -18,6 +18,7 @@ from hearing_hands_ros.model.compact.conditions import conditions_of
 from hearing_hands_ros.model.compact.config import PATCH, CompactConfig
 from hearing_hands_ros.model.compact.generator import CompactGenerator, Sampling
 from hearing_hands_ros.model.flow.solvers import integrate, uniform_grid
+from hearing_hands_ros.train.compact_config import SHIFT
 from hearing_hands_ros.train.compact_task import CompactModel
 from hearing_hands_ros.train.config import load_config
 from hearing_hands_ros.train.reuse import Reuse
@@ -90,7 +91,7 @@ def test_a_student_arrives_where_a_known_flow_ends_in_fewer_steps_than_the_flow_
         if task == "reflow":
             loss = reflow_loss(student, noise, sound, generator)
         else:
-            loss = distill_loss(student, noise, sound, steps)
+            loss = distill_loss(student, noise, sound, uniform_grid(steps))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -113,8 +114,12 @@ def test_a_student_does_in_one_step_what_its_guided_teacher_does_in_many(tmp_pat
     def drawn(folder, sampling=None):
         return CompactGenerator.load(folder, "cpu").generate([conditions], [noise], sampling)[0]
 
-    wanted = drawn(teacher, Sampling(8, 3.0))
-    mine, hurried, unguided = drawn(tmp_path / "last"), drawn(teacher, Sampling(1, 3.0)), drawn(teacher, Sampling(8))
+    wanted = drawn(teacher, Sampling(8, 3.0, SHIFT))
+    mine, hurried, unguided = (
+        drawn(tmp_path / "last"),
+        drawn(teacher, Sampling(1, 3.0)),
+        drawn(teacher, Sampling(8, shift=SHIFT)),
+    )
     missed, *others = (float(np.square(sound - wanted).mean()) for sound in (mine, hurried, unguided))
     assert missed < 0.8 * min(others)
 
@@ -123,7 +128,7 @@ def test_a_student_does_in_one_step_what_its_guided_teacher_does_in_many(tmp_pat
 def test_what_a_student_leaves_says_how_to_sample_it_and_who_taught_it(tmp_path, teacher, words, task):
     fit(load_config(task, [*words, f"run.out={tmp_path}", "run.steps=1", "objective.steps=2"]))
     told = load_checkpoint(tmp_path / "best", "compact").config
-    assert told["sampling"] == {"steps": 2, "guidance": 1.0}
+    assert told["sampling"] == {"steps": 2, "guidance": 1.0, "shift": SHIFT}
     assert told["training"]["task"] == task
     assert told["training"]["dataset"] == "made"
     assert told["training"]["teacher"]["training"] == {"steps": 7}

@@ -18,7 +18,7 @@ from hearing_hands_ros.model.compact.config import PATCH, CompactConfig
 from hearing_hands_ros.model.compact.network import CompactNetwork, ConditionBatch
 from hearing_hands_ros.model.flow.guidance import Guided
 from hearing_hands_ros.model.flow.path import Velocity
-from hearing_hands_ros.model.flow.solvers import integrate, uniform_grid
+from hearing_hands_ros.model.flow.solvers import integrate, shifted_grid
 from hearing_hands_ros.sequence import SequenceConfig
 from hearing_hands_ros.sound.mel import LOG_FLOOR
 
@@ -35,6 +35,7 @@ class Sampling:
     Attributes:
         steps: Euler steps from noise to sound.
         guidance: Scale of classifier-free guidance; 1 asks the network once a step instead of twice.
+        shift: Of the times, as in `shifted_grid`; 1 for equal steps.
 
     Raises:
         ValueError: A field is not possible.
@@ -42,12 +43,15 @@ class Sampling:
 
     steps: int = 4
     guidance: float = 1.0
+    shift: float = 1.0
 
     def __post_init__(self) -> None:
         if isinstance(self.steps, bool) or not isinstance(self.steps, int) or not 1 <= self.steps <= 1000:
             raise ValueError(f"Sampling: steps wanted an integer from 1 to 1000, got {self.steps!r}")
         if not 0.0 <= self.guidance <= 20.0:
             raise ValueError(f"Sampling: guidance wanted 0 to 20, got {self.guidance!r}")
+        if not 0.01 <= self.shift <= 100.0:
+            raise ValueError(f"Sampling: shift wanted 0.01 to 100, got {self.shift!r}")
 
 
 class CompactGenerator:
@@ -196,7 +200,7 @@ class CompactGenerator:
         """
         tokens = None if len(set(batch.tokens.tolist())) == 1 else batch.tokens
         context = self.network.context(batch, see, feel)
-        grid = uniform_grid(sampling.steps)
+        grid = shifted_grid(sampling.steps, sampling.shift)
         with torch.autocast(x.device.type, torch.bfloat16):
             if sampling.guidance == 1.0:
                 velocity: Velocity = lambda y, t: self._velocity(y, t, context, tokens)  # noqa: E731

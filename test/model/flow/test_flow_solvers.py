@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from hearing_hands_ros.model.flow.solvers import integrate, published_grid, uniform_grid
+from hearing_hands_ros.model.flow.solvers import integrate, published_grid, shifted_grid, uniform_grid
 
 MEAN, STD = 0.7, 0.4
 
@@ -93,3 +93,16 @@ def test_what_cannot_be_integrated_is_refused(grid, method, message: str) -> Non
         integrate(gaussian_velocity, noise(), torch.tensor(grid), method)
     with pytest.raises(ValueError, match="steps wanted at least 1, got 0"):
         published_grid(1)
+
+
+def test_a_shifted_grid_has_short_steps_near_the_noise_and_is_undone_by_the_inverse_shift() -> None:
+    grid = shifted_grid(8, 6.0).double()
+    steps = grid.diff()
+    assert float(grid[0]) == 0.0
+    assert float(grid[-1]) == 1.0
+    assert (steps.diff() > 0).all()
+    assert float(steps[0]) < 1 / 8 / 5
+    assert torch.allclose(shifted_grid(8, 1.0), uniform_grid(8))
+    assert torch.allclose(1.0 - shifted_grid(8, 1 / 6).flip(0).double(), grid, atol=1e-6)
+    with pytest.raises(ValueError, match="shift wanted a positive number, got 0"):
+        shifted_grid(8, 0.0)
