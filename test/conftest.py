@@ -8,7 +8,7 @@ import random
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -66,6 +66,78 @@ def surface(bundle: SceneBundle) -> SplatSurface:
     from hearing_hands_ros.scene.surface import SplatSurface
 
     return SplatSurface(bundle)
+
+
+@pytest.fixture(scope="session")
+def small_encoders(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], str]:
+    """Write an image encoder of so many numbers, with random weights, and give its folder."""
+    from hearing_hands_ros.libraries import optional
+
+    torch, timm = optional("torch", "test"), optional("timm", "test")
+    from hearing_hands_ros.vision import checkpoint
+    from hearing_hands_ros.vision.network import NetworkEncoder, Preprocessing
+
+    folder = tmp_path_factory.mktemp("encoders")
+
+    def make(dim: int) -> str:
+        torch.manual_seed(dim)
+        network = timm.create_model("test_resnet", pretrained=False, num_classes=dim)
+        seen = Preprocessing(64, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
+        encoder = NetworkEncoder("random", network, seen, "CC0-1.0", "float32", "cpu")
+        checkpoint.save(folder / str(dim), encoder, f"random_{dim}", "test_resnet", "none")
+        return str(folder / str(dim))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def small_published(small_encoders: Callable[[int], str]) -> Callable[..., Path]:
+    """Write a checkpoint of the published model, small and with random weights, and give its folder.
+
+    Its encoders give 8 and 12 numbers; keywords replace what config.yaml says.
+    """
+    import torch
+
+    from hearing_hands_ros.model.checkpoint import save_checkpoint
+    from hearing_hands_ros.model.published.autoencoder import Autoencoder
+    from hearing_hands_ros.model.published.bigvgan import FILTER, BigVGAN
+    from hearing_hands_ros.model.published.conditioner import Conditioner
+    from hearing_hands_ros.model.published.config import PublishedConfig
+    from hearing_hands_ros.model.published.velocity import VelocityNetwork
+
+    network: dict[str, dict[str, Any]] = {
+        "conditioner": {"global_dim": 8, "local_dim": 12, "width": 32},
+        "velocity": {"latent": 4, "context": 32, "width": 32, "heads": 2, "blocks": 1, "growth": 1, "kernel": 3},
+        "autoencoder": {"latent": 4, "width": 32, "multiples": [1, 1], "encoder_blocks": 1},
+        "vocoder": {"width": 32, "rates": [4, 4, 4, 4], "kernels": [8, 8, 8, 8]},
+    }
+
+    def make(folder: Path, **changes: Any) -> Path:
+        torch.manual_seed(0)
+        config = PublishedConfig.from_mapping(network)
+        parts: dict[str, torch.nn.Module] = {
+            "conditioner": Conditioner(config.conditioner),
+            "velocity": VelocityNetwork(config.velocity),
+            "autoencoder": Autoencoder(config.autoencoder),
+            "vocoder": BigVGAN(config.vocoder),
+        }
+        tensors = {f"{part}.{name}": t for part, each in parts.items() for name, t in each.state_dict().items()}
+        for name, tensor in tensors.items():
+            if name.endswith("filter"):
+                tensor.copy_(torch.hann_window(FILTER, periodic=False) / (FILTER / 2 - 0.5))
+            elif tensor.ndim > 1 and not tensor.any():  # nothing would be heard of the conditions
+                torch.nn.init.normal_(tensor, 0.0, 0.3)
+        document = {
+            "network": network,
+            "sequence": {"hop": 256},
+            "training": "none",
+            "licence": "CC0-1.0",
+            "encoders": {"global": small_encoders(8), "local": small_encoders(12)},
+        }
+        save_checkpoint(folder, "published", {**document, **changes}, tensors)
+        return folder
+
+    return make
 
 
 LIVE = {"free_domain", "private_domain", "ros_domain", "shared_ros_domain"}

@@ -43,8 +43,17 @@ def load_predictor(
         return ExamplePredictor(ExampleBank.load(path))
     if not (path / "config.yaml").is_file():
         raise ValueError(f"{who}: wants a folder with bank.yaml or config.yaml, got none")
+    from hearing_hands_ros.model.checkpoint import read_config  # torch is slow to import
+
+    kind = read_config(path)["kind"]
+    if kind not in ("compact", "published"):
+        raise ValueError(f"{who}: a generator's checkpoint wants kind 'compact' or 'published', got {kind!r}")
     if not str(scene):
         raise ValueError(f"{who}: a generator wants a scene to look at, got none")
-    from hearing_hands_ros.predictors.generator import load_generator  # torch is slow to import
+    if kind == "compact":
+        from hearing_hands_ros.predictors.generator import load_generator
 
-    return load_generator(path, device, scene, views, progress)
+        return load_generator(path, device, scene, views, progress)
+    from hearing_hands_ros.predictors.published import load_published
+
+    return load_published(path, device, scene, views, progress)

@@ -28,7 +28,7 @@ class PublishedBatches:
         splice: Join some; else each item is whole.
 
     Raises:
-        ValueError: An item does not fit.
+        ValueError: The split has no items, or one does not fit.
     """
 
     def __init__(
@@ -36,6 +36,9 @@ class PublishedBatches:
     ) -> None:
         self.data, self.splice = data, splice
         refs = dataset.items(split)
+        if not refs:
+            held_out = ", ".join(data.held_out) or "nothing"
+            raise ValueError(f"PublishedBatches: '{split}' wanted at least one item, got none; held out: {held_out}")
         self.names = [f"{ref.scene}/{ref.name}" for ref in refs]
         s, count = dataset.sequence, len(refs)
         shapes = {

@@ -156,7 +156,7 @@ class TestBadCheckpoints:
 
     def test_another_kind(self, folder):
         self.rewrite(folder, kind="compact")
-        with pytest.raises(ValueError, match="kind wanted 'vocoder', got 'compact'"):
+        with pytest.raises(ValueError, match="kind wanted 'vocoder' or 'published', got 'compact'"):
             load_vocoder(folder)
 
     def test_a_network_that_the_weights_do_not_fit(self, folder):
@@ -189,6 +189,32 @@ class TestBadCheckpoints:
         self.rewrite(folder, drop=("name",))
         with pytest.raises(ValueError, match="name wanted text, got None"):
             load_vocoder(folder)
+
+
+@pytest.fixture(scope="module")
+def bigvgan(small_published, tmp_path_factory):
+    """Out of a checkpoint of the published model, small and with random weights."""
+    return load_vocoder(small_published(tmp_path_factory.mktemp("model") / "tiny"))
+
+
+class TestPublished:
+    def test_is_found_by_the_folder_of_the_model(self, bigvgan):
+        assert (bigvgan.name, bigvgan.licence) == ("bigvgan", "CC0-1.0")
+        mels = np.stack([log_mel(touches(1.0), C), log_mel(touches(2.0)[16000:], C)])
+        waves = bigvgan.synthesize(mels)
+        assert waves.shape == (2, mels.shape[2] * C.hop)
+        assert waves.std() > 0.0
+        np.testing.assert_allclose(bigvgan.synthesize(mels[1]), waves[1], rtol=0.0, atol=1e-3 * waves.std())
+
+    def test_takes_what_every_vocoder_takes(self, bigvgan):
+        mel = log_mel(touches(1.0), C)
+        mel[:, 20:30] = np.inf
+        assert np.isfinite(bigvgan.synthesize(mel)).all()
+        mel[3, 4] = np.nan
+        with pytest.raises(ValueError, match=r"log_mel wanted numbers, got 1 NaN of 4960"):
+            bigvgan.synthesize(mel)
+        with pytest.raises(ValueError, match=r"log_mel wanted shape \(B, 80, T\)"):
+            bigvgan.synthesize(mel[:64])
 
 
 class TestMultiResolutionError:

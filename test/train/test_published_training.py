@@ -152,6 +152,22 @@ def test_parts_that_do_not_fit_are_refused(published, word, message):
     assert message in str(caught.value)
 
 
+def test_a_scene_that_is_held_out_is_neither_trained_nor_validated_on(published, tmp_path):
+    splits = {**ITEMS, "train": [*ITEMS["train"], *ITEMS["test"]], "val": [*ITEMS["val"], *ITEMS["test"]]}
+    (tmp_path / "splits.json").write_text(json.dumps(splits))
+    for held_out, scenes in (("", {"attic", "barn"}), ("barn", {"attic"})):
+        given = [*words(published), f"data.splits={tmp_path / 'splits.json'}", f"data.held_out=[{held_out}]"]
+        task = make_task(load_config("published", given))
+        for split in ("train", "val"):
+            assert {name.split("/")[0] for name in task.data(split).names} == scenes
+
+
+def test_nothing_left_to_train_on_is_said(published):
+    task = make_task(load_config("published", [*words(published), "data.held_out=[attic]"]))
+    with pytest.raises(ValueError, match="'train' wanted at least one item, got none; held out: attic"):
+        task.data("train")
+
+
 def test_features_of_another_width_are_refused_by_item(published):
     task = make_task(load_config("published", [*words(published), "conditioner.global_dim=6"]))
     with pytest.raises(ValueError, match=r"attic/video_A000.*: views wanted shape \(32, 6\), got \(32, 5\)"):

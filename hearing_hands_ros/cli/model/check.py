@@ -35,12 +35,16 @@ def check(folder: Path) -> str:
         ValueError: Something is wrong; the message names the file and the field.
         FileNotFoundError: A file is missing.
     """
-    from hearing_hands_ros.model.checkpoint import load_checkpoint, read_config
+    from hearing_hands_ros.model.checkpoint import CONFIG, load_checkpoint, read_config
 
-    kind = str(read_config(folder)["kind"])
+    config = read_config(folder)
+    kind = str(config["kind"])
     if kind == "published":
         from hearing_hands_ros.model.published.generator import PublishedGenerator
+        from hearing_hands_ros.predictors.published_encoders import KEY, load_encoders
 
+        if KEY in config:
+            load_encoders(config, str(folder / CONFIG), device="cpu")
         PublishedGenerator.load(folder, device="cpu", fast=False)
     elif kind == "compact":
         from hearing_hands_ros.model.compact.generator import CompactGenerator

@@ -96,17 +96,23 @@ def convert(
     config: PublishedConfig | None = None,
     sequence: SequenceConfig | None = None,
     licence: str = LICENCE,
+    encoders: Mapping[str, str] | None = None,
 ) -> None:
-    """Write a checkpoint folder from the published files; see `read_published`."""
+    """Write a checkpoint folder from the published files; see `read_published`.
+
+    `encoders` is kept for `predictors.published_encoders`.
+    """
     config, sequence = config or PublishedConfig(), sequence or SequenceConfig()
     config.check_sequence(sequence)
     tensors = read_published(checkpoint, vocoder, config)
-    document = {
+    document: dict[str, Any] = {
         "network": _plain(asdict(config)),
         "sequence": asdict(sequence),
         "training": TRAINING,
         "licence": licence,
     }
+    if encoders:
+        document["encoders"] = dict(encoders)
     save_checkpoint(folder, KIND, document, tensors)
 
 

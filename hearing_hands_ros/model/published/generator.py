@@ -144,6 +144,41 @@ class PublishedGenerator:
         """
         frames = self._latent_frames(hands, global_features, local_features)
         noise = draw_noise((len(hands), self.config.velocity.latent, frames), generator, "cpu")
+        return self.from_noise(noise, hands, global_features, local_features, steps, guidance)
+
+    def from_noise(
+        self,
+        noise: Tensor,
+        hands: Tensor,
+        global_features: Tensor,
+        local_features: Tensor,
+        steps: int = STEPS,
+        guidance: float = GUIDANCE,
+    ) -> tuple[Tensor, Tensor]:
+        """As `generate`, of noise that was drawn elsewhere; it says how long the windows are.
+
+        Args:
+            noise: (B, 20, T) standard normal, T up to 250 latent frames.
+            hands: (B, any, 126); each condition is spread evenly over the T frames.
+            global_features: (B, any, 512).
+            local_features: (B, any, 1024), as many as `global_features`.
+            steps: Of the solver.
+            guidance: How much the conditions are exaggerated.
+
+        Returns:
+            Log-mel (B, 80, 2 T) and wave (B, 512 T), float32 on the CPU.
+
+        Raises:
+            ValueError: A shape is not as above, or a value is not finite.
+            MemoryError: The GPU's memory does not suffice for one window.
+        """
+        self._check(hands, global_features, local_features)
+        count, latent, longest = len(hands), self.config.velocity.latent, self.sequence.latent_frames(LONGEST_S)
+        if noise.ndim != 3 or noise.shape[:2] != (count, latent) or not 1 <= noise.shape[2] <= longest:
+            raise ValueError(
+                f"PublishedGenerator: noise wanted ({count}, {latent}, T) with T from 1 to {longest}, got "
+                f"{tuple(noise.shape)}"
+            )
         parts = self._run([hands, global_features, local_features, noise], steps, guidance)
         log_mel, wave = (torch.cat(part) for part in zip(*parts, strict=True))
         return log_mel, wave
@@ -178,13 +213,7 @@ class PublishedGenerator:
 
     def _latent_frames(self, hands: Tensor, global_features: Tensor, local_features: Tensor) -> int:
         """Latent frames of the window, after a look at the conditions."""
-        named = {"hands": hands, "global_features": global_features, "local_features": local_features}
-        for name, tensor in named.items():
-            if tensor.ndim != 3 or not tensor.numel():
-                raise ValueError(f"PublishedGenerator: {name} wanted (B, frames, width), got {tuple(tensor.shape)}")
-            bad = int(torch.count_nonzero(~torch.isfinite(tensor)))
-            if bad:
-                raise ValueError(f"PublishedGenerator: {name} wanted finite values, got {bad} that are not")
+        self._check(hands, global_features, local_features)
         seconds = hands.shape[1] / self.sequence.hand_rate_hz
         if seconds > LONGEST_S:
             raise ValueError(f"PublishedGenerator: hands wanted at most {LONGEST_S:g} s, as trained, got {seconds:g} s")
@@ -193,3 +222,12 @@ class PublishedGenerator:
             got = global_features.shape[1]
             raise ValueError(f"PublishedGenerator: global_features wanted {views} views for {seconds:g} s, got {got}")
         return self.sequence.latent_frames(seconds)
+
+    def _check(self, hands: Tensor, global_features: Tensor, local_features: Tensor) -> None:
+        named = {"hands": hands, "global_features": global_features, "local_features": local_features}
+        for name, tensor in named.items():
+            if tensor.ndim != 3 or not tensor.numel():
+                raise ValueError(f"PublishedGenerator: {name} wanted (B, frames, width), got {tuple(tensor.shape)}")
+            bad = int(torch.count_nonzero(~torch.isfinite(tensor)))
+            if bad:
+                raise ValueError(f"PublishedGenerator: {name} wanted finite values, got {bad} that are not")

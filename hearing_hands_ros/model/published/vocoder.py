@@ -14,6 +14,7 @@ from hearing_hands_ros.model.published.bigvgan import BigVGAN
 from hearing_hands_ros.model.published.config import PublishedConfig
 from hearing_hands_ros.model.published.generator import KIND
 from hearing_hands_ros.sequence import SequenceConfig
+from hearing_hands_ros.sound.vocoder.grid import checked
 
 
 class PublishedVocoder:
@@ -53,16 +54,8 @@ class PublishedVocoder:
         return cls(network, checkpoint.config["licence"], checkpoint.sequence)
 
     def synthesize(self, log_mel: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Make waves; see the protocol.
-
-        Raises:
-            ValueError: The shape is not (B, 80, T) or (80, T), or a value is not finite.
-        """
-        values = np.asarray(log_mel, np.float32)
-        if not np.isfinite(values).all():
-            raise ValueError("PublishedVocoder: log_mel wanted finite values, got some that are not")
+        """Make waves; see the protocol."""
+        x = torch.from_numpy(checked(self.name, log_mel, self.sequence))
         with torch.inference_mode():
-            waves: NDArray[np.float32] = self._network(
-                torch.from_numpy(values[None] if values.ndim == 2 else values)
-            ).numpy()
-        return waves[0] if values.ndim == 2 else waves
+            waves: NDArray[np.float32] = self._network(x).numpy()
+        return waves if np.ndim(log_mel) == 3 else waves[0]

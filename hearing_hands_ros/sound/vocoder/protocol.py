@@ -44,8 +44,8 @@ def load_vocoder(spec: str | Path, device: str = "cpu") -> Vocoder:
     """Find a vocoder.
 
     Args:
-        spec: 'griffin_lim', or the folder of a checkpoint of kind 'vocoder'.
-        device: PyTorch's name of where a network runs; Griffin-Lim is on the CPU.
+        spec: 'griffin_lim', or the folder of a checkpoint: of kind 'vocoder', or 'published', which holds BigVGAN.
+        device: PyTorch's name of where a network runs; Griffin-Lim and BigVGAN are on the CPU.
 
     Raises:
         FileNotFoundError: There is no such folder, or a file in it is missing.
@@ -58,6 +58,15 @@ def load_vocoder(spec: str | Path, device: str = "cpu") -> Vocoder:
     if not folder.is_dir():
         raise FileNotFoundError(f"load_vocoder: wanted 'griffin_lim' or a checkpoint's folder, got {str(spec)!r}")
     optional("torch", "load_vocoder")
-    from hearing_hands_ros.sound.vocoder.istft_head import IstftHead
+    from hearing_hands_ros.model.checkpoint import CONFIG, read_config
 
-    return IstftHead.load(folder, device)
+    kind = read_config(folder)["kind"]
+    if kind == "vocoder":
+        from hearing_hands_ros.sound.vocoder.istft_head import IstftHead
+
+        return IstftHead.load(folder, device)
+    if kind == "published":
+        from hearing_hands_ros.model.published.vocoder import PublishedVocoder
+
+        return PublishedVocoder.load(folder)
+    raise ValueError(f"load_vocoder: {folder / CONFIG}: kind wanted 'vocoder' or 'published', got {kind!r}")

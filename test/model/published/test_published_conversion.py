@@ -1,6 +1,7 @@
 """From the published PyTorch files to a checkpoint folder."""
 
 import argparse
+import functools
 import os
 import pickle
 from pathlib import Path
@@ -14,9 +15,11 @@ from torch import Tensor
 
 from hearing_hands_ros.cli import model as command
 from hearing_hands_ros.model.checkpoint import CONFIG
+from hearing_hands_ros.model.published import conversion
 from hearing_hands_ros.model.published.config import PublishedConfig
 from hearing_hands_ros.model.published.conversion import PREFIXES, convert, read_published
 from hearing_hands_ros.model.published.generator import PublishedGenerator
+from hearing_hands_ros.predictors.published_encoders import settled
 
 Published = dict[str, dict[str, Any]]
 
@@ -206,3 +209,64 @@ def test_the_command_wants_the_published_sizes_and_a_free_name(tmp_path: Path) -
         run("convert", str(checkpoint), str(vocoder), str(tmp_path / "model"))
     with pytest.raises(ValueError, match="wanted a name that is free"):
         run("convert", str(checkpoint), str(vocoder), str(checkpoint))
+
+
+def test_the_command_keeps_the_encoders_with_their_whole_paths(
+    tmp_path: Path, small_encoders, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    small = functools.partial(convert, config=reference.TINY, sequence=reference.TINY_SEQUENCE)
+    monkeypatch.setattr(conversion, "convert", small)  # the published sizes would be 1.9 GB
+    checkpoint, vocoder = save(tmp_path, tiny_files())
+    whole, near = small_encoders(512), small_encoders(1024)
+    monkeypatch.chdir(Path(whole).parent)
+    out = tmp_path / "model"
+    given = ["--global-encoder", "./512", "--local-encoder", near]
+    assert run("convert", str(checkpoint), str(vocoder), str(out), *given) == 0
+    assert yaml.safe_load((out / CONFIG).read_text())["encoders"] == {"global": whole, "local": near}
+    assert run("info", str(out)) == 0
+    assert f"global {whole}, local {near}" in capsys.readouterr().out
+    assert run("check", str(out)) == 1  # the small network knows features of 6 numbers
+    assert "encoders.global wanted features of 6 numbers" in capsys.readouterr().out
+
+
+def test_encoders_that_do_not_fit_are_refused_before_anything_is_read(tmp_path: Path, small_encoders) -> None:
+    files = [str(path) for path in save(tmp_path, tiny_files())]
+    narrow, wide = small_encoders(512), small_encoders(1024)
+    refused = [
+        (["--global-encoder", narrow], "wanted --global-encoder and --local-encoder, or neither, got one of them"),
+        (
+            ["--global-encoder", wide, "--local-encoder", wide],
+            "encoders.global wanted features of 512 numbers.* got 1024",
+        ),
+        (["--global-encoder", narrow, "--local-encoder", "clip"], "load_encoder: wanted .*got 'clip'"),
+    ]
+    for words, message in refused:
+        with pytest.raises(ValueError, match=message):
+            run("convert", *files, str(tmp_path / "model"), *words)
+    with pytest.raises(FileNotFoundError, match="open_clip:ViT-B-32: wanted a file of weights"):
+        run(
+            "convert",
+            *files,
+            str(tmp_path / "model"),
+            "--global-encoder",
+            "open_clip:ViT-B-32:no",
+            "--local-encoder",
+            wide,
+        )
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    ("spec", "wanted"),
+    [
+        ("open_clip:ViT-B-32:clip.safetensors", "open_clip:ViT-B-32:{here}/clip.safetensors"),
+        ("open_clip:RN50:/weights.pt", "open_clip:RN50:/weights.pt"),
+        ("mine/encoder", "{here}/mine/encoder"),
+        ("efficientnet_lite0", "efficientnet_lite0"),
+    ],
+)
+def test_an_encoder_is_found_from_any_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str, wanted: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert settled(spec) == wanted.format(here=tmp_path)
