@@ -9,8 +9,8 @@ README = """# The demo's world
 | `touches.mcap` | {seconds} s of one tracked right hand (`/tf`, `/tf_static`) and of a microphone (`/microphone/audio`) | motion: simulated, with 0.5 mm of tracker noise; sound: see below |
 | `heard.flac` | the same sound as in the bag | recorded impacts, laid on the simulated touches, and simulated room noise |
 | `truth.yaml` | every touch, near miss and planted anomaly | – |
-| `bank/` | recordings that the example predictor knows | recorded |
-| `held_out/` | recordings that it does not know; only these are heard in the demo | recorded |
+| `bank/` | recordings that the generator learnt from and the comparator judges with | recorded |
+| `held_out/` | recordings that neither knows; only these are heard in the demo | recorded |
 
 Every sound of a touch is a real recording of something else (arrows, shields, hammers, feet, picks on that material), not
 of a finger. {recordings} held-out recordings, each heard once, are laid on {sounding} of the {touches} touches and on {extra} moments without one, with a
