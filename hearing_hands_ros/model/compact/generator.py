@@ -11,8 +11,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as fn
 
 from hearing_hands_ros.model.checkpoint import Checkpoint, load_checkpoint
+from hearing_hands_ros.model.compact.captured import CapturedEvaluations
 from hearing_hands_ros.model.compact.conditions import Conditions
 from hearing_hands_ros.model.compact.config import PATCH, CompactConfig
 from hearing_hands_ros.model.compact.network import CompactNetwork, ConditionBatch
@@ -26,6 +28,7 @@ Array = NDArray[np.float32]
 
 KIND = "compact"
 HIGHEST_LOG_MEL = 2.0  # louder than any full-scale sound
+CAPTURED_TOKENS = 16  # windows are filled up to multiples of these on CUDA
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ class CompactGenerator:
         self.device = torch.device(chosen)
         self.network = network.float().eval().requires_grad_(False).to(self.device)
         self.sequence, self.sampling, self.encoder = sequence, sampling, encoder
+        self._captured = CapturedEvaluations(self._velocity) if self.device.type == "cuda" else None
         self._mean, self._std = (value.float().to(self.device)[:, None] for value in (mean, std))
 
     @classmethod
@@ -198,17 +202,23 @@ class CompactGenerator:
 
         What `around` makes of the velocity is followed.
         """
-        tokens = None if len(set(batch.tokens.tolist())) == 1 else batch.tokens
+        frames, captured = x.shape[2], self._captured is not None
+        tokens = None if not captured and len(set(batch.tokens.tolist())) == 1 else batch.tokens
         context = self.network.context(batch, see, feel)
+        if captured:  # few lengths, few graphs
+            spare = -context.shape[1] % CAPTURED_TOKENS
+            context, x = fn.pad(context, (0, 0, 0, spare)), fn.pad(x, (0, PATCH * spare))
+        evaluate = self._captured or self._velocity
         grid = shifted_grid(sampling.steps, sampling.shift)
-        with torch.autocast(x.device.type, torch.bfloat16):
+        # A cast that is kept would belong to the graph in which it was made.
+        with torch.autocast(x.device.type, torch.bfloat16, cache_enabled=not captured):
             if sampling.guidance == 1.0:
-                velocity: Velocity = lambda y, t: self._velocity(y, t, context, tokens)  # noqa: E731
+                velocity: Velocity = lambda y, t: evaluate(y, t, context, tokens)  # noqa: E731
             else:
                 both = torch.cat([self.network.null_context(context), context])
                 twice = None if tokens is None else tokens.repeat(2)
-                velocity = Guided(lambda y, t: self._velocity(y, t, both, twice), sampling.guidance)
-            result = integrate(around(velocity) if around else velocity, x, grid)
+                velocity = Guided(lambda y, t: evaluate(y, t, both, twice), sampling.guidance)
+            result = integrate(around(velocity) if around else velocity, x, grid)[:, :, :frames]
         return (result.float() * self._std + self._mean).clamp(float(np.log10(LOG_FLOOR)), HIGHEST_LOG_MEL)
 
     def _velocity(self, x: Tensor, t: Tensor, context: Tensor, tokens: Tensor | None) -> Tensor:

@@ -87,6 +87,20 @@ def test_a_batch_that_does_not_fit_into_memory_is_halved(tmp_path, monkeypatch):
         generator.generate(windows, noises)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs want CUDA, and none is here")
+@pytest.mark.parametrize("guidance", [1.0, 3.0])
+def test_captured_steps_give_what_plain_ones_give(tmp_path, guidance):
+    folder = checkpoint(tmp_path, guidance=guidance)
+    captured, plain = (CompactGenerator.load(folder, "cuda") for _ in range(2))
+    plain._captured = None
+    for windows in ([conditions(30)], [conditions(17, seed=1), conditions(64, touches=5, seed=2)], [conditions(31)]):
+        noises = [noise(window) for window in windows]
+        for mine, wanted in zip(captured.generate(windows, noises), plain.generate(windows, noises), strict=True):
+            np.testing.assert_allclose(mine, wanted, atol=0.05)
+    assert captured._captured.failed == ""
+    assert len(captured._captured._graphs) == 2  # 30 and 31 tokens are one shape
+
+
 def test_guidance_moves_away_from_what_no_condition_gives(tmp_path):
     generator = CompactGenerator.load(checkpoint(tmp_path), "cpu")
     window = conditions()
