@@ -191,15 +191,17 @@ def expected_rise_db(prediction: Prediction, contact: Contact, sequence: Sequenc
         sequence: Rates and lengths of the prediction.
 
     Returns:
-        Predicted level of the loudest frame in the 80 ms from its begin on, less that of the frames in the 60 ms
-        before, dB; infinite if the prediction begins with the touch.
+        Predicted level of the loudest frame in the 80 ms from its begin on, at the lower end of the predicted spread,
+        less that of the frames in the 60 ms before, at its upper end, dB; infinite if the prediction begins with the
+        touch.
     """
     config = sequence or SequenceConfig()
-    power = (100.0 ** prediction.log_mel.astype(np.float64)).sum(axis=0)
+    mean, spread = prediction.log_mel.astype(np.float64), prediction.log_mel_std.astype(np.float64)
+    least, most = ((100.0 ** (mean + sign * spread)).sum(axis=0) for sign in (-1.0, 1.0))
     at = (contact.start_ns - prediction.start_ns) / NANOSECONDS * config.mel_rate_hz
     # Windows reach half their length over the frames' own hops: two frames before the begin already hear it.
-    before = power[max(0, round(at - 2 - 0.06 * config.mel_rate_hz)) : max(0, round(at - 2))]
-    after = power[round(at) : round(at + 0.08 * config.mel_rate_hz) + 1]
+    before = most[max(0, round(at - 2 - 0.06 * config.mel_rate_hz)) : max(0, round(at - 2))]
+    after = least[round(at) : round(at + 0.08 * config.mel_rate_hz) + 1]
     if not before.size or not after.size:
         return math.inf
     return float(10.0 * np.log10(after.max() / before.max()))

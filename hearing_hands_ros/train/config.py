@@ -144,7 +144,7 @@ class TrainConfig:
         return result
 
 
-_SLOW = OptimizerConfig(learning_rate=1e-4, warmup_steps=200)  # students know most of it already
+_SLOW = OptimizerConfig(learning_rate=3e-5, warmup_steps=100)  # students know most of it already
 DEFAULTS: Mapping[str, TrainConfig] = {
     "compact": TrainConfig("compact", RunConfig(), OptimizerConfig(), CompactTraining()),
     "published": TrainConfig(
