@@ -226,7 +226,7 @@ def check_audio() -> Finding:
     return Finding("audio", OK, f"{len(inputs)} input(s): {', '.join(inputs[:3])}{more}")
 
 
-def check_model(folder: str, scene: str) -> Finding:
+def check_model(folder: str, scene: str = "") -> Finding:
     """A bank or checkpoint that loads whole, and sees the scene."""
     path = Path(folder).expanduser() if folder else share_directory() / MODEL
     try:

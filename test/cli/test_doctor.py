@@ -24,7 +24,7 @@ def healthy(monkeypatch):
     for name in CHECKS:
         monkeypatch.setattr(doctor, f"check_{name}", lambda: FINE)
     for name in ("model", "scene"):
-        monkeypatch.setattr(doctor, f"check_{name}", lambda folder: FINE)
+        monkeypatch.setattr(doctor, f"check_{name}", lambda *folders: FINE)
     return monkeypatch
 
 
@@ -53,7 +53,7 @@ def test_this_environment_can_run_the_package():
         finding = check()
         assert finding.level == doctor.OK, finding
         assert not finding.fix
-    assert doctor.check_model("", "").level == doctor.OK
+    assert doctor.check_model("").level == doctor.OK
 
 
 def test_the_real_command_prints_json(environment):
