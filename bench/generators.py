@@ -4,8 +4,8 @@
 
 One window of so many seconds, from conditions to wave. Published: full size with random weights, 25 guided steps, the
 autoencoder and BigVGAN, as `PublishedGenerator` runs it in float32 and in bfloat16. Compact: the checkpoint at its own
-steps, the shipped vocoder. Looking at the scene belongs to neither. The ways take turns; medians, seconds by the wall
-clock and of processor time.
+steps and draws, the shipped vocoder for the one that is heard. Looking at the scene belongs to neither. The ways take
+turns; medians, seconds by the wall clock and of processor time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from published import FAST, ROUGH, Clock, trained_looking, vocoder
 
 from hearing_hands_ros.model.compact.conditions import conditions_of
 from hearing_hands_ros.model.compact.config import PATCH
-from hearing_hands_ros.model.compact.generator import CompactGenerator
+from hearing_hands_ros.model.compact.generator import CompactGenerator, typical_draw
 from hearing_hands_ros.model.compact.noise import noise_of_frames
 from hearing_hands_ros.model.flow.draws import draw_noise
 from hearing_hands_ros.model.published.acceleration import accelerate
@@ -115,9 +115,10 @@ def compact(seconds: float, folder: Path) -> Way:
 
     def run() -> Tensor:
         conditions = conditions_of(motion, looks, scene, generator.sequence)
-        noise = noise_of_frames(0, PATCH * len(conditions.hands), generator.sequence.bins, 0)
-        (mel,) = generator.generate([conditions], [noise])
-        return torch.from_numpy(voice.synthesize(mel))
+        frames, bins = PATCH * len(conditions.hands), generator.sequence.bins
+        noise = [noise_of_frames(0, frames, bins, draw) for draw in range(generator.sampling.draws)]
+        mels = np.stack(generator.generate([conditions] * len(noise), noise))
+        return torch.from_numpy(voice.synthesize(typical_draw(mels, generator.sampling.typical)))
 
     return run
 

@@ -39,6 +39,8 @@ class Sampling:
         steps: Euler steps from noise to sound.
         guidance: Scale of classifier-free guidance; 1 asks the network once a step instead of twice.
         shift: Of the times, as in `shifted_grid`; 1 for equal steps.
+        draws: Sounds that are drawn of a window, for their mean and spread.
+        typical: How far the one that is heard is moved from its draw to their mean, 0 to 1; see `typical_draw`.
 
     Raises:
         ValueError: A field is not possible.
@@ -47,14 +49,37 @@ class Sampling:
     steps: int = 4
     guidance: float = 1.0
     shift: float = 1.0
+    draws: int = 3
+    typical: float = 0.4
 
     def __post_init__(self) -> None:
-        if isinstance(self.steps, bool) or not isinstance(self.steps, int) or not 1 <= self.steps <= 1000:
-            raise ValueError(f"Sampling: steps wanted an integer from 1 to 1000, got {self.steps!r}")
+        for name in ("steps", "draws"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 1000:
+                raise ValueError(f"Sampling: {name} wanted an integer from 1 to 1000, got {value!r}")
         if not 0.0 <= self.guidance <= 20.0:
             raise ValueError(f"Sampling: guidance wanted 0 to 20, got {self.guidance!r}")
         if not 0.01 <= self.shift <= 100.0:
             raise ValueError(f"Sampling: shift wanted 0.01 to 100, got {self.shift!r}")
+        if not 0.0 <= self.typical <= 1.0:
+            raise ValueError(f"Sampling: typical wanted 0 to 1, got {self.typical!r}")
+
+
+def typical_draw(draws: Array, typical: float) -> Array:
+    """One sound of several: the first, moved towards the mean of all.
+
+    A draw strays from the mean as far as the truth does, each in its own direction. The mean alone is nearest to the
+    truth, but smoother than any sound.
+
+    Args:
+        draws: (K, F, T) log-mel spectrograms of one window.
+        typical: Share of the way, 0 to 1.
+
+    Returns:
+        (F, T).
+    """
+    first: Array = draws[0] + np.float32(typical) * (draws.mean(axis=0) - draws[0])
+    return first
 
 
 class CompactGenerator:

@@ -1,6 +1,6 @@
 """The velocity network: a transformer over tokens of two mel frames.
 
-Shapes: B batch, F mel bands, T = PATCH * N mel frames, N tokens, C touches, D image features, W width.
+Shapes: B batch, F mel bands, T = PATCH * N mel frames, N tokens, C touches, D image features, W width, L blocks.
 """
 
 from __future__ import annotations
@@ -75,13 +75,14 @@ class CompactNetwork(nn.Module):
         self.motion = nn.Linear(2 * (HAND_CHANNELS + TOUCH_CHANNELS), width)
         self.join = nn.Sequential(nn.Linear(width + 3 * look, width), nn.GELU(), nn.Linear(width, width))
         self.null = nn.Parameter(torch.zeros(width))  # in place of all conditions
+        self.remind = nn.Linear(width, config.depth * width)  # each block of the conditions
         self.enter = nn.Linear(PATCH * config.bins + width, width)
         self.time = nn.Sequential(nn.Linear(TIME_CHANNELS, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
         self.modulation = nn.Linear(width, 6 * width)
         self.blocks = nn.ModuleList(_Block(width, config.heads) for _ in range(config.depth))
         self.last = nn.Linear(width, 2 * width)
         self.leave = nn.Linear(width, PATCH * config.bins)
-        for layer in (self.last, self.leave):
+        for layer in (self.last, self.leave, self.remind):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
@@ -94,7 +95,7 @@ class CompactNetwork(nn.Module):
             feel: (B,) bool, whose hands and touches are taken; all if None.
 
         Returns:
-            (B, N, W).
+            (B, N, (1 + L) * W).
         """
         looks, scene = self.looks(batch.looks), self.scene(batch.scene)
         motion = self.motion(torch.cat([batch.hands, batch.touches], dim=-1))
@@ -110,11 +111,12 @@ class CompactNetwork(nn.Module):
         which = touched.flatten(1)[..., None].expand(-1, -1, looks.shape[-1])
         seen = looks.gather(1, which).reshape(*touched.shape[:2], -1)
         everywhere = scene[:, None].expand(-1, seen.shape[1], -1)
-        return self.join(torch.cat([motion, seen, everywhere], dim=-1))
+        joined = self.join(torch.cat([motion, seen, everywhere], dim=-1))
+        return torch.cat([joined, self.remind(joined)], dim=-1)
 
     def null_context(self, context: Tensor) -> Tensor:
         """Context of no conditions at all, of the shape of `context`."""
-        return self.null.to(context.dtype).expand_as(context)
+        return torch.cat([self.null, self.remind(self.null)]).to(context.dtype).expand_as(context)
 
     def forward(self, x: Tensor, t: Tensor, context: Tensor, tokens: Tensor | None = None) -> Tensor:
         """Velocity at x.
@@ -122,7 +124,7 @@ class CompactNetwork(nn.Module):
         Args:
             x: (B, F, T) normalised log-mel, T = PATCH * N.
             t: (B,) in 0..1.
-            context: (B, N, W).
+            context: (B, N, (1 + L) * W).
             tokens: (B,) how many of the N each window has; all if None.
 
         Returns:
@@ -139,7 +141,8 @@ class CompactNetwork(nn.Module):
                 f"{count} tokens, got {tuple(x.shape)}"
             )
         patches = x.reshape(batch, bins, count, PATCH).permute(0, 2, 3, 1).flatten(2)
-        h = self.enter(torch.cat([patches, context.to(patches.dtype)], dim=-1))
+        joined, *reminders = context.to(patches.dtype).split(self.config.dim, dim=-1)
+        h = self.enter(torch.cat([patches, joined], dim=-1))
         step = self.time(_sinusoids(t).to(h.dtype))
         shift = self.modulation(step).reshape(batch, 6, 1, -1)
         mask = _band(count, self.config.reach, x.device)
@@ -148,8 +151,8 @@ class CompactNetwork(nn.Module):
             mask = mask & (there[:, None, :] | torch.eye(count, dtype=torch.bool, device=x.device))
             mask = mask[:, None]
         turns = _turns(count, self.config.dim // self.config.heads, x.device)
-        for block in self.blocks:
-            h = block(h, shift, mask, turns)
+        for block, reminder in zip(self.blocks, reminders, strict=True):
+            h = block(h + reminder, shift, mask, turns)
         scale, move = self.last(step)[:, None].chunk(2, dim=-1)
         h = self.leave(fn.layer_norm(h, h.shape[-1:]) * (1 + scale) + move)
         return h.reshape(batch, count, PATCH, bins).permute(0, 3, 1, 2).flatten(2)

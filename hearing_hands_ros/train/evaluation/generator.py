@@ -11,7 +11,7 @@ import numpy as np
 from hearing_hands_ros.data.item import Item
 from hearing_hands_ros.model.compact.conditions import Conditions, conditions_of
 from hearing_hands_ros.model.compact.config import PATCH
-from hearing_hands_ros.model.compact.generator import CompactGenerator
+from hearing_hands_ros.model.compact.generator import CompactGenerator, typical_draw
 from hearing_hands_ros.model.compact.noise import noise_of_frames
 from hearing_hands_ros.sound.vocoder.protocol import Vocoder
 from hearing_hands_ros.train.evaluation.systems import Array, fitted
@@ -22,7 +22,7 @@ what stood for them in training when they were dropped."""
 
 DROPS: Final[tuple[Drop, ...]] = get_args(Drop)
 
-BATCH = 16
+BATCH = 8  # items at once
 
 
 class GeneratorSystem:
@@ -52,7 +52,11 @@ class GeneratorSystem:
         self._sampling = own if steps is None else replace(own, steps=steps)
         self._generator, self._vocoder, self._drop, self._seed = generator, vocoder, drop, seed
         self.name = self.name_of(name, steps, drop)
-        self.note = f"{self._sampling.steps} steps, guidance {self._sampling.guidance:g}, vocoder {vocoder.name}"
+        asked = self._sampling
+        self.note = (
+            f"{asked.steps} steps, guidance {asked.guidance:g}, vocoder {vocoder.name}; "
+            f"a draw, moved by {asked.typical:g} towards the mean of {asked.draws}"
+        )
 
     @staticmethod
     def name_of(model: str, steps: int | None, drop: Drop | None) -> str:
@@ -63,21 +67,22 @@ class GeneratorSystem:
         return ", ".join(words + ([f"no {drop}"] if drop else []))
 
     def predict(self, items: Sequence[Item]) -> list[Array]:
-        """Draw a spectrogram for each item and make it a sound."""
+        """Draw spectrograms for each item and make the typical one a sound."""
         waves: list[Array] = []
+        draws, bins = self._sampling.draws, self._generator.sequence.bins
         for first in range(0, len(items), BATCH):
             batch = items[first : first + BATCH]
-            conditions = [self._conditions(item) for item in batch]
-            bins = self._generator.sequence.bins
+            conditions = [made for item in batch for made in [self._conditions(item)] * draws]
             noise = [
-                noise_of_frames(0, PATCH * len(c.hands), bins, self._seed + first + i) for i, c in enumerate(conditions)
+                noise_of_frames(0, PATCH * len(made.hands), bins, (self._seed + first) * draws + number)
+                for number, made in enumerate(conditions)
             ]
             mels = self._generator.generate(
                 conditions, noise, self._sampling, see=self._drop != "vision", feel=self._drop != "hands"
             )
-            waves += [
-                fitted(self._vocoder.synthesize(mel), item.audio.size) for mel, item in zip(mels, batch, strict=True)
-            ]
+            for number, item in enumerate(batch):
+                mel = typical_draw(np.stack(mels[number * draws : (number + 1) * draws]), self._sampling.typical)
+                waves.append(fitted(self._vocoder.synthesize(mel), item.audio.size))
         return waves
 
     def _conditions(self, item: Item) -> Conditions:

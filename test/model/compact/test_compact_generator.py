@@ -11,7 +11,7 @@ pytest.importorskip("safetensors", reason="checkpoints are safetensors")
 from hearing_hands_ros.model.checkpoint import save_checkpoint  # noqa: E402
 from hearing_hands_ros.model.compact.conditions import HAND_CHANNELS, TOUCH_CHANNELS, Conditions  # noqa: E402
 from hearing_hands_ros.model.compact.config import PATCH, CompactConfig  # noqa: E402
-from hearing_hands_ros.model.compact.generator import CompactGenerator, Sampling  # noqa: E402
+from hearing_hands_ros.model.compact.generator import CompactGenerator, Sampling, typical_draw  # noqa: E402
 from hearing_hands_ros.model.compact.network import CompactNetwork  # noqa: E402
 from hearing_hands_ros.model.compact.noise import noise_of_frames  # noqa: E402
 from hearing_hands_ros.sequence import SequenceConfig  # noqa: E402
@@ -145,6 +145,8 @@ def bad(tensor_or_field, value):
         (bad("network", {**asdict(SMALL), "dim": 64}), r"network.no_look' wanted shape \(32,\), got \(16,\)"),
         (bad("network", {**asdict(SMALL), "wings": 2}), r"network: .*wings"),
         (bad("sampling", {"steps": 0}), r"sampling: Sampling: steps wanted an integer from 1 to 1000, got 0"),
+        (bad("sampling", {"draws": 0}), r"sampling: Sampling: draws wanted an integer from 1 to 1000, got 0"),
+        (bad("sampling", {"typical": 1.5}), r"sampling: Sampling: typical wanted 0 to 1, got 1.5"),
         (bad("encoder", ""), "encoder wanted the name of an image encoder, got ''"),
         (bad("mel_std", torch.zeros(80)), "positive std of 80 bins"),
         (lambda config, tensors: tensors.pop("mel_mean"), "wanted tensors mel_mean and mel_std"),
@@ -162,3 +164,11 @@ def test_noise_that_does_not_fit_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"noise wanted \[\(80, 60\)\], got \[\(80, 58\)\]"):
         generator.generate([window], [noise(window)[:, :58]])
     assert generator.generate([], []) == []
+
+
+def test_what_is_heard_lies_between_a_draw_and_the_mean_of_all():
+    draws = np.random.default_rng(0).normal(size=(3, 80, 10)).astype(np.float32)
+    np.testing.assert_allclose(typical_draw(draws, 0.0), draws[0])
+    np.testing.assert_allclose(typical_draw(draws, 1.0), draws.mean(axis=0), atol=1e-6)
+    away = [np.square(typical_draw(draws, share) - draws.mean(axis=0)).mean() for share in (0.0, 0.5, 1.0)]
+    assert away[0] > away[1] > away[2]
