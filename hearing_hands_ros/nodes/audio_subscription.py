@@ -11,6 +11,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 
 from hearing_hands_ros.ros.message_class import message_class
 from hearing_hands_ros.sound.capture.block import Block
+from hearing_hands_ros.sound.capture.clock_map import ClockMap
 from hearing_hands_ros.sound.capture.families import DECODERS, DESCRIBED, TYPES, DescribedBytes
 
 DEPTH = 50  # a second of sound in 20 ms messages
@@ -51,6 +52,7 @@ class AudioSubscription:
         self.trouble = ""
         self.ended = False
         self.stamps = "header of the messages"
+        self.clock: ClockMap | None = None
         self.publishers: list[str] = []
         self._node, self._wanted_type, self._heard, self._refuse = node, topic_type, heard, refuse
         self._topic = node.resolve_topic_name(topic)

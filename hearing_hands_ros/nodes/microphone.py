@@ -186,6 +186,10 @@ class Microphone(ManagedNode):
         status.add("channels", monitor.channels)
         status.add("peak_dbfs", f"{monitor.peak_dbfs:.1f}")
         status.add("rms_dbfs", f"{monitor.rms_dbfs:.1f}")
+        clock = monitor.clock
+        status.add("clock_offset_s", f"{clock.offset_s:.6f}")
+        status.add("clock_drift_ppm", f"{clock.drift_ppm:.1f}")
+        status.add("stamp_jitter_p95_s", f"{(self._source.clock or clock).lateness_s(0.95):.6f}")
         for name, count in asdict(monitor.counts).items():
             status.add(name, count)
         health = self._health()
@@ -235,6 +239,7 @@ class Microphone(ManagedNode):
             wanted.channels,
             wanted.block_s,
             lambda: int(self.get_clock().now().nanoseconds),
+            simulated=bool(self.get_parameter("use_sim_time").value),
         )
 
 

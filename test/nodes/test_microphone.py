@@ -107,6 +107,7 @@ class Talker:
     def __init__(self, domain: Any) -> None:
         self.publisher = domain.talk(Audio, "audio", 50)
         self.amplitude, self.skip, self.ahead_s, self.nan_frames, self.pause = 0.1, 0, 0.0, 0, False
+        self.spoil_next: Callable[[Any], None] | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -128,7 +129,11 @@ class Talker:
                 self.skip -= 1
             elif not self.pause:
                 first = block * (self.rate // 50)
-                self.publisher.publish(self.message(first, begin_s + block * 0.02 + self.ahead_s))
+                message = self.message(first, begin_s + block * 0.02 + self.ahead_s)
+                spoil, self.spoil_next = self.spoil_next, None
+                if spoil is not None:
+                    spoil(message)
+                self.publisher.publish(message)
             block += 1
 
     def stop(self) -> None:
@@ -160,6 +165,14 @@ class Room:
     def ends_healthy(self) -> None:
         self.state.wait(OK, since=len(self.state.statuses))
 
+    def flows_with_right_stamps(self) -> None:
+        """Sound goes on, block after block, each with the time of its first sample."""
+        before = len(self.heard.messages)
+        messages = self.heard.wait_for(before + 10)[before:]
+        assert_contiguous(messages)
+        age_s = time.time() - (time.monotonic() - self.heard.times_s[-1]) - stamp_ns(self.heard.messages[-1]) * 1e-9
+        assert 0 < age_s < 0.25
+
 
 @pytest.fixture(scope="module")
 def shared_room(shared_ros_domain: Any) -> Iterator[Room]:
@@ -173,6 +186,7 @@ def room(shared_room: Room) -> Iterator[Room]:
     shared_room.begin()
     yield shared_room
     shared_room.ends_healthy()
+    shared_room.flows_with_right_stamps()
 
 
 def test_short_gap_becomes_marked_silence(room: Room) -> None:
@@ -241,6 +255,30 @@ def test_nan_becomes_marked_silence(room: Room) -> None:
     assert np.isfinite(np.asarray(bad.data)).all()
 
 
+@pytest.mark.parametrize("frames", [1, 320])
+def test_one_nan_sample_and_one_message_of_nan_become_marked_silence(room: Room, frames: int) -> None:
+    def spoil(message: Any) -> None:
+        message.data[:frames] = array.array("f", [np.nan] * frames)
+
+    room.talker.spoil_next = spoil
+    room.wait(WARN, f"got {frames} frames with NaN")
+    (bad,) = [m for m in room.heard.messages if m.lost]
+    assert sum(bad.lost) == frames
+    assert np.isfinite(np.asarray(bad.data)).all()
+    assert_contiguous(room.heard.messages)
+
+
+def test_one_message_from_the_future_costs_no_sample(room: Room) -> None:
+    lost = float(room.state.values["lost_frames"])
+
+    def spoil(message: Any) -> None:
+        message.header.stamp.sec += 3600
+
+    room.talker.spoil_next = spoil
+    room.wait(WARN, "3.6e+03 s ahead of this node's clock")
+    assert float(room.state.values["lost_frames"]) == lost
+
+
 def test_messages_that_are_no_sound_are_refused(room: Room) -> None:
     faults: list[Callable[[Any], None]] = [
         lambda m: setattr(m, "data", array.array("f")),
@@ -293,6 +331,28 @@ def test_two_publishers_are_named(room: Room) -> None:
     room.domain.probe.destroy_publisher(rival)
 
 
+def test_ten_publishers_are_told_and_outlived(room: Room) -> None:
+    others = [Talker(room.domain) for _ in range(9)]
+    try:
+        assert "has 10 publishers, wanted one" in room.wait(WARN, "has 10 publishers").message
+    finally:
+        for other in others:
+            other.stop()
+            room.domain.probe.destroy_publisher(other.publisher)
+
+
+def test_flood_is_refused_and_outlived(room: Room) -> None:
+    before = float(room.state.values["flooded"])
+    begin_s, sent = time.time(), 0
+    while time.time() < begin_s + 2.0:  # a hundred times as many as there is time for
+        room.talker.publisher.publish(room.talker.message(sent * 320, begin_s + sent * 0.02))
+        sent += 1
+        time.sleep(max(0.0, begin_s + sent * 2e-4 - time.time()))
+    assert sent > 1000
+    room.wait(WARN, "what is too much is refused")
+    room.state.wait_for_value("flooded", lambda count: count > before)
+
+
 # A real device: ALSA and PortAudio are the real ones, only the hardware is a plugin that can be pulled out.
 
 
@@ -320,9 +380,12 @@ def test_device_survives_overrun_stall_and_unplugging(ros_domain: Any, virtual_m
     assert np.median(delay_s) < 0.12
 
     since = len(state.statuses)
-    control.write_text("x")
+    for count in (1, 2):
+        control.write_text("x")
+        state.wait_for_value("overruns", lambda overruns, count=count: overruns == count)
     state.wait(WARN, "overrun", since=since)
     state.wait(OK, since=len(state.statuses))
+    assert 0.01 < float(state.values["lost_frames"]) / 16_000 < 0.1, "5 ms each, and what had not yet been read"
 
     since = len(state.statuses)
     control.write_text("s")

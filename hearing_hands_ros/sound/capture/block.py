@@ -8,6 +8,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hearing_hands_ros.sound.capture.clock_map import ClockMap
+
 HIGHEST_RATE_HZ, MOST_CHANNELS = 384_000, 256
 """Beyond these a message is damaged, and the gap that it leaves could not be filled."""
 
@@ -25,6 +27,7 @@ class Block:
         lost: (frames,) true where `data` is marked silence instead of sound; None where nothing was lost.
         overrun: The driver says that it threw sound away before this block.
         frame_id: Coordinate frame of the microphone, where the source names it.
+        speed: Seconds of the node that a second of sound takes; not 1 where simulated time runs at another speed.
 
     Raises:
         ValueError: Any of these contradict each other; says what was wanted and what was got.
@@ -38,12 +41,15 @@ class Block:
     lost: NDArray[np.bool_] | None = None
     overrun: bool = False
     frame_id: str = ""
+    speed: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0 < self.sample_rate_hz <= HIGHEST_RATE_HZ:
             raise ValueError(f"wanted a sample rate above 0, up to {HIGHEST_RATE_HZ} Hz, got {self.sample_rate_hz}")
         if not 0 < self.channels <= MOST_CHANNELS:
             raise ValueError(f"wanted 1 to {MOST_CHANNELS} channels, got {self.channels}")
+        if self.speed <= 0:
+            raise ValueError(f"wanted a speed above 0, got {self.speed}")
         if self.data.size == 0:
             raise ValueError("wanted at least one sample, got none")
         if self.data.size % self.channels:
@@ -61,8 +67,8 @@ class Block:
 
     @property
     def duration_ns(self) -> int:
-        """Length in time, ns."""
-        return round(self.frames * 1e9 / self.sample_rate_hz)
+        """Length on the node's clock, ns."""
+        return round(self.frames * self.speed * 1e9 / self.sample_rate_hz)
 
 
 class Source(Protocol):
@@ -71,6 +77,7 @@ class Source(Protocol):
     trouble: str  # why no sound comes at the moment, for the operator; empty where the source knows of no reason
     ended: bool  # all sound there was has been read
     stamps: str  # what the blocks' stamps are, for the operator
+    clock: ClockMap | None  # what made them; None where they come from elsewhere
 
     def open(self) -> None:
         """Begin to listen.

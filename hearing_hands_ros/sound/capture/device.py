@@ -21,14 +21,20 @@ from hearing_hands_ros.sound.capture.portaudio_process import RECORD
 
 OPENING_S = 10.0
 SILENT_AFTER_S = 1.0
+STANDS_AFTER_S = 0.5  # simulated time may come in ticks
+SLOWEST = 0.01  # of simulated time; slower, it stands
+OLDEST_S = 10.0  # sound that waited for longer has no time that could be believed
 PIPE_BYTES = 1 << 20  # 2.7 s of 48 kHz stereo for a reader that is held up
 
 
 class DeviceSource:
     """Reads an input device; stamps are the driver's capture times, mapped to the node's clock.
 
-    Two maps in a row: PortAudio's time to the system's monotonic time, read together in PortAudio's thread, and
-    monotonic time to the node's, read together here. How long a block waited in between does not matter.
+    Two maps in a row. The first is from the device's own clock, which is its count of samples, to the system's
+    monotonic time: PortAudio says how long ago a block's first sample was captured, in its own thread, which may be
+    held up. The second is from monotonic time to the node's, read together here. How long a block waited in between
+    does not matter. Frames that the driver lost are found from the first map and counted too, so a gap in
+    `first_frame` is lost sound.
 
     Args:
         device: Part of its name, its index, or empty for the default input.
@@ -36,10 +42,18 @@ class DeviceSource:
         channels: Channels wanted of it; 0 takes all it has.
         block_s: Length of a block, s.
         clock: The node's time, ns.
+        simulated: It is simulated time, which may tick coarsely, stand, and run at any speed.
     """
 
     def __init__(
-        self, device: str, sample_rate_hz: int, channels: int, block_s: float, clock: Callable[[], int]
+        self,
+        device: str,
+        sample_rate_hz: int,
+        channels: int,
+        block_s: float,
+        clock: Callable[[], int],
+        *,
+        simulated: bool = False,
     ) -> None:
         self.trouble = ""
         self.ended = False
@@ -53,10 +67,19 @@ class DeviceSource:
         }
         self._process: subprocess.Popen[bytes] | None = None
         self._bytes = bytearray()
-        # The node's clock is read right after the system's, so it can follow a clock that was set at once.
-        self._driver_time, self._node_time = ClockMap(), ClockMap(window_s=0.5)
+        self._device_time = ClockMap()
+        self.clock: ClockMap | None = self._device_time
+        # The node's clock is read right after the system's, so a step of it is told from lateness almost at once.
+        self._node_time = (
+            ClockMap(window_s=10.0, step_s=0.1, confirm_s=0.5)
+            if simulated
+            else ClockMap(window_s=5.0, step_s=0.002, confirm_s=0.05, jump_s=0.002)
+        )
         self._rate, self._channels, self._latency_s = 0, 0, 0.0
         self._heard_s = 0.0
+        self._frames = 0  # captured since it was opened, those that were lost too
+        self._overrun = False  # not yet told
+        self._moved = 0, 0.0  # the node's last new time, ns, and when it was read, s
 
     def open(self) -> None:  # noqa: D102  (as in Source)
         self.close()
@@ -78,9 +101,10 @@ class DeviceSource:
             raise OSError(f"microphone: {answer['error']}")
         self._rate, self._channels = int(answer["rate"]), int(answer["channels"])
         self._latency_s = float(answer["latency_s"])
-        self._driver_time.reset()
+        self._device_time.reset()
         self._node_time.reset()
         self._heard_s = time.monotonic()
+        self._frames, self._overrun, self._moved = 0, False, (0, self._heard_s)
         self.trouble = ""
 
     def read(self, now_ns: int) -> list[Block]:  # noqa: D102
@@ -91,6 +115,11 @@ class DeviceSource:
         now_s, now_ns = time.monotonic(), self._clock()
         if now_ns:
             self._node_time.update(now_s, now_ns)
+        if now_ns != self._moved[0]:
+            self._moved = now_ns, now_s
+        speed = self._node_time.speed
+        stands = not now_ns or now_s - self._moved[1] > STANDS_AFTER_S or speed < SLOWEST
+        self.trouble = self._clock_trouble(speed, stands=stands)
         blocks = []
         while len(self._bytes) >= RECORD.size:
             read_s, driver_s, captured_s, lost, size = RECORD.unpack_from(self._bytes)
@@ -99,9 +128,18 @@ class DeviceSource:
             data = np.frombuffer(bytes(self._bytes[RECORD.size : RECORD.size + size]), np.float32)
             del self._bytes[: RECORD.size + size]
             self._heard_s = now_s
-            if now_ns and size:  # simulated time has started
-                stamp_ns = self._stamp_ns(read_s, driver_s, captured_s, data.size // self._channels)
-                blocks.append(Block(data, self._rate, self._channels, stamp_ns, overrun=bool(lost)))
+            self._overrun |= bool(lost)
+            frames = data.size // self._channels
+            if not frames:
+                continue
+            capture_s = self._capture_s(read_s, driver_s, captured_s, frames, lost=bool(lost))
+            first, self._frames = self._frames, self._frames + frames
+            if not stands:  # else there is no time that this sound was heard at
+                stamp_ns = self._node_time.to_ns(capture_s)
+                blocks.append(
+                    Block(data, self._rate, self._channels, stamp_ns, first, overrun=self._overrun, speed=speed)
+                )
+                self._overrun = False
         if not blocks and (ended or now_s - self._heard_s > SILENT_AFTER_S):
             raise OSError(f"microphone: device '{self._device}' delivers no sound any more; was it unplugged?")
         return blocks
@@ -146,11 +184,29 @@ class DeviceSource:
         self._bytes = bytearray(rest)
         return dict(json.loads(line))
 
-    def _stamp_ns(self, read_s: float, driver_s: float, captured_s: float, frames: int) -> int:
-        """Return the first sample's time on the node's clock."""
-        if driver_s <= 0:  # a backend without time: the system's, and no capture time either
-            driver_s, captured_s = read_s, 0.0
-        if captured_s <= 0:
-            captured_s = driver_s - self._latency_s - frames / self._rate
-        self._driver_time.update(driver_s, round(read_s * 1e9))
-        return self._node_time.to_ns(self._driver_time.to_ns(captured_s) * 1e-9)
+    def _capture_s(self, read_s: float, driver_s: float, captured_s: float, frames: int, *, lost: bool) -> float:
+        """Return the first sample's monotonic time, s; frames that were lost before it are counted."""
+        age_s = driver_s - captured_s
+        if captured_s <= 0 or not 0 <= age_s < OLDEST_S:  # a backend that does not know
+            age_s = self._latency_s + frames / self._rate
+        reading_ns = round((read_s - age_s) * 1e9)
+        if lost and self._frames:
+            late_ns = reading_ns - self._device_time.to_ns(self._frames / self._rate)
+            self._lose(late_ns * 1e-9)
+        stepped_s = self._device_time.update(self._frames / self._rate, reading_ns)
+        if stepped_s > self._device_time.step_s:  # lost without a word of the driver
+            self._lose(stepped_s)
+            self._device_time.update(self._frames / self._rate, reading_ns)
+        return self._device_time.to_ns(self._frames / self._rate) * 1e-9
+
+    def _lose(self, seconds: float) -> None:
+        """Count sound that never came; the device's clock goes on from here at the rate known."""
+        self._frames += max(0, round(seconds * self._rate))
+        self._device_time.begin_anew()
+
+    def _clock_trouble(self, speed: float, *, stands: bool) -> str:
+        if stands:
+            return "the clock stands still (use_sim_time without /clock, or paused?)"
+        if speed != 1.0:
+            return f"simulated time runs at {speed:.2g} times the speed of sound that is heard now"
+        return ""

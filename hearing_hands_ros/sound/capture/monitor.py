@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hearing_hands_ros.sound.capture.block import Block
 from hearing_hands_ros.sound.capture.clock_map import ClockMap
 from hearing_hands_ros.sound.capture.continuity import Continuity
+from hearing_hands_ros.sound.capture.flood import MOST_SPEED, FloodGate
 from hearing_hands_ros.sound.capture.level import LevelMeter, dbfs
 
 NO_SOUND_AFTER_S = 1.0
@@ -43,8 +44,10 @@ class Counts:
     overruns: int = 0
     restarts: int = 0
     backwards: int = 0
+    clock_jumps: int = 0
     format_changes: int = 0
     refused: int = 0
+    flooded: int = 0
     nan_frames: int = 0
     clipped_samples: int = 0
     future: int = 0
@@ -84,7 +87,9 @@ class StreamMonitor:
     def __post_init__(self) -> None:
         self._continuity = Continuity(self.limits.gap_tolerance_s)
         self._meter: LevelMeter | None = None
-        self._arrivals = ClockMap()
+        # From sound to the node's clock: makes the stamps of sound that has none, and judges the others'.
+        self.clock = ClockMap(step_s=self.limits.gap_tolerance_s, confirm_s=1.0)
+        self._gate = FloodGate()
         self._arrived_frames = 0
         self._next_frame = 0
         self._last_s: float | None = None
@@ -97,6 +102,12 @@ class StreamMonitor:
         A block that is no sound is refused; nothing is published for it. Zeros for longer than `ZEROS_AFTER_S` are
         marked as lost: nobody listened.
         """
+        if not self._gate.admits(block.frames / block.sample_rate_hz, now_ns, steady_s):
+            self.counts.flooded += 1
+            self._note(
+                "flood", f"sound comes at over {MOST_SPEED:g} times real time: what is too much is refused", steady_s
+            )
+            return []
         if block.lost is not None and block.lost.any():
             self._note(
                 "lost", f"the sender marked {np.count_nonzero(block.lost)} frames of a message as lost", steady_s
@@ -120,6 +131,8 @@ class StreamMonitor:
             self._note("overrun", "the driver lost sound (overrun): is the processor overloaded?", steady_s)
         if block.lost is None or not block.lost.all():
             self._measure(block, steady_s)
+        if block.stamp_ns is not None:
+            self.clock.update(self._next_frame / block.sample_rate_hz, stamp_ns)
         ready.append(replace(block, stamp_ns=stamp_ns, first_frame=self._next_frame))
         self._next_frame += block.frames
         self.counts.blocks += 1
@@ -137,7 +150,7 @@ class StreamMonitor:
         """The source was opened again: its next block begins a new stream."""
         self.counts.restarts += 1
         self._continuity.forget()
-        self._arrivals.reset()
+        self.clock.begin_anew()
         self._next_frame = 0
         self.opened_s, self._last_s = steady_s, None
 
@@ -222,17 +235,17 @@ class StreamMonitor:
 
     def _stamp(self, block: Block, now_ns: int, steady_s: float) -> int:
         """Return the block's stamp, or where it has none, its arrival less its duration with the jitter taken out."""
-        if block.stamp_ns is not None:
-            return block.stamp_ns
         if block.sample_rate_hz != self.sample_rate_hz:
             self._arrived_frames = 0
-            self._arrivals.reset()
-        elif self._last_s is not None and steady_s - self._last_s > LONGEST_FILL_S:
-            self._arrivals.reset()
+            self.clock.reset()
+        if block.stamp_ns is not None:
+            return block.stamp_ns
+        if self._last_s is not None and steady_s - self._last_s > LONGEST_FILL_S:
+            self.clock.begin_anew()
         begin_s = self._arrived_frames / block.sample_rate_hz
         self._arrived_frames += block.frames
-        self._arrivals.update(begin_s, now_ns - block.duration_ns)
-        return self._arrivals.to_ns(begin_s)
+        self.clock.update(begin_s, now_ns - block.duration_ns)
+        return self.clock.to_ns(begin_s)
 
     def _check_clock(self, stamp_ns: int, block: Block, now_ns: int, steady_s: float) -> None:
         ahead_s = (stamp_ns - now_ns) * 1e-9
@@ -258,13 +271,18 @@ class StreamMonitor:
             limits = self.limits
             self._meter = LevelMeter(block.channels, block.sample_rate_hz, limits.clip_level, limits.silence_dbfs)
             return []
-        if step.missing == 0:
-            return []
-        seconds = step.missing / block.sample_rate_hz
-        if step.missing < 0:
+        seconds = step.missing / block.sample_rate_hz or step.jumped_s
+        if seconds < 0:
             self.counts.backwards += 1
             self._restart()
             self._note("backwards", f"time went back by {-seconds:.3g} s, or sound came twice: started anew", steady_s)
+            return []
+        if step.jumped_s:
+            self.counts.clock_jumps += 1
+            self._restart()
+            self._note("clock jump", f"time jumped ahead by {seconds:.3g} s, no sound missing: started anew", steady_s)
+            return []
+        if step.missing == 0:
             return []
         self.counts.gaps += 1
         self.counts.lost_frames += step.missing
@@ -272,7 +290,7 @@ class StreamMonitor:
         if seconds >= LONGEST_FILL_S:
             self._restart()
             return []
-        fill = _silence(block, step.missing, stamp_ns - round(seconds * 1e9), self._next_frame)
+        fill = _silence(block, step.missing, stamp_ns - round(seconds * block.speed * 1e9), self._next_frame)
         self._next_frame += step.missing
         return [fill]
 

@@ -14,10 +14,44 @@ import os
 import struct
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 # Monotonic time, PortAudio's time and the first sample's time in PortAudio's time, all s; 1 if sound was lost; bytes.
 RECORD = struct.Struct("=dddII")
+
+
+class Joiner:
+    """Joins the driver's buffers to blocks; a block never goes on over lost sound.
+
+    Args:
+        frames: From how many frames on a block is written.
+        write: Takes its record and samples.
+    """
+
+    def __init__(self, frames: int, write: Callable[[bytes], None]) -> None:
+        self._frames, self._write = frames, write
+        self._head: tuple[float, float, float, int] = (0.0, 0.0, 0.0, 0)
+        self._parts: list[bytes] = []
+        self._joined = 0
+
+    def heard(self, data: Any, frames: int, when: Any, status: Any) -> None:
+        """Take a buffer, as PortAudio's callback."""
+        lost = int(bool(status.input_overflow))
+        if lost:
+            self._flush()
+        if not self._parts:
+            self._head = time.monotonic(), when.currentTime, when.inputBufferAdcTime, lost
+        self._parts.append(bytes(data))
+        self._joined += frames
+        if self._joined >= self._frames:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._parts:
+            samples = b"".join(self._parts)
+            self._write(RECORD.pack(*self._head, len(samples)) + samples)
+        self._parts, self._joined = [], 0
 
 
 def open_stream(wanted: dict[str, Any], write: Any) -> Any:
@@ -38,12 +72,6 @@ def open_stream(wanted: dict[str, Any], write: Any) -> Any:
             "source 'device' wants the PortAudio library, found none: sudo apt install libportaudio2"
         ) from error
 
-    def heard(data: Any, frames: int, when: Any, status: Any) -> None:
-        del frames
-        samples = bytes(data)
-        lost = int(bool(status.input_overflow))
-        write(RECORD.pack(time.monotonic(), when.currentTime, when.inputBufferAdcTime, lost, len(samples)) + samples)
-
     device = str(wanted["device"])
     try:
         name: str | int | None = int(device) if device.isdecimal() else (device or None)
@@ -55,9 +83,9 @@ def open_stream(wanted: dict[str, Any], write: Any) -> Any:
             samplerate=rate,
             channels=channels,
             dtype="float32",
-            blocksize=max(1, round(float(wanted["block_s"]) * rate)),
+            blocksize=0,  # the driver's own: PortAudio forgets an overrun in two of three buffers that it cuts anew
             latency="high",  # late sound has the right stamp, lost sound is lost
-            callback=heard,
+            callback=Joiner(max(1, round(float(wanted["block_s"]) * rate)), write).heard,
         )
     except (ValueError, sounddevice.PortAudioError) as error:
         inputs = [f"{d['index']} '{d['name']}'" for d in sounddevice.query_devices() if d["max_input_channels"] > 0]

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hearing_hands_ros.sound.capture.block import Block
+from hearing_hands_ros.sound.capture.clock_map import ClockMap
 
 MOST_BEHIND_S = 1.0
 
@@ -27,6 +28,7 @@ class FileSource:
         self.trouble = ""
         self.ended = False
         self.stamps = "start of playing plus position in the file"
+        self.clock: ClockMap | None = None
         self._file: Any = None
         self._frame = 0  # frames since the start, loops counted
         self._at = self._length = 0  # place in the file and its length; asking libsndfile is dear

@@ -1,7 +1,8 @@
 /* An ALSA capture device without hardware: a tone paced by the monotonic clock, for tests of the device source.
  *
+ * The tone is sin(2 pi 440 t), t being the monotonic time at which a sample is taken: so a sample tells its own time.
  * It is there while the file `control` of its configuration is there. The file's first character may be
- *   x  one overrun, then the file is left with a '-'
+ *   x  one overrun, of 5 ms and what was not yet read, then the file is left with a '-'
  *   s  stalled: opened, but no sound arrives
  * and removing the file unplugs the device: running streams get ENODEV, new ones cannot be opened.
  * The declarations below are the part of ALSA's public I/O plugin interface (version 1.0.2) that is used here, so that no
@@ -60,7 +61,7 @@ enum { ACCESS_RW_INTERLEAVED = 3, FORMAT_S16_LE = 2, STREAM_CAPTURE = 1, STATE_D
 typedef struct {
   ioplug io;
   char control[512];
-  double started_s;
+  double started_s, overrun_until_s;
   uint64_t delivered;
 } microphone;
 
@@ -79,9 +80,6 @@ static int command(const microphone *mic) {
 }
 
 static int start(ioplug *io) {
-  microphone *mic = io->private_data;
-  mic->started_s = monotonic_s();
-  mic->delivered = 0;
   struct itimerspec every = {{0, 5000000}, {0, 5000000}};
   return timerfd_settime(io->poll_fd, 0, &every, NULL);
 }
@@ -105,11 +103,12 @@ static long pointer(ioplug *io) {
     case 'x': {
       FILE *file = fopen(mic->control, "w");
       if (file) fputc('-', file), fclose(file);
+      mic->overrun_until_s = monotonic_s() + 0.005;
       return -EPIPE;
     }
     default: {
       uint64_t now = (monotonic_s() - mic->started_s) * io->rate;
-      if (now > mic->delivered + io->buffer_size - 1) return -EPIPE;
+      if (monotonic_s() < mic->overrun_until_s || now > mic->delivered + io->buffer_size - 1) return -EPIPE;
       return now % io->buffer_size;
     }
   }
@@ -118,7 +117,7 @@ static long pointer(ioplug *io) {
 static long transfer(ioplug *io, const area *areas, unsigned long offset, unsigned long frames) {
   microphone *mic = io->private_data;
   for (unsigned long i = 0; i < frames; i++) {
-    double phase = 2 * M_PI * 440.0 * (double)(mic->delivered + i) / io->rate;
+    double phase = 2 * M_PI * fmod(440.0 * (mic->started_s + (double)(mic->delivered + i) / io->rate), 1.0);
     for (unsigned c = 0; c < io->channels; c++) {
       int16_t value = (int16_t)(10000 * sin(phase));
       memcpy((char *)areas[c].addr + (areas[c].first + areas[c].step * (offset + i)) / 8, &value, sizeof value);
@@ -128,7 +127,12 @@ static long transfer(ioplug *io, const area *areas, unsigned long offset, unsign
   return frames;
 }
 
-static int prepare(ioplug *io) { return command(io->private_data) < 0 ? -ENODEV : 0; }
+static int prepare(ioplug *io) {
+  microphone *mic = io->private_data;
+  mic->started_s = monotonic_s(); /* it runs from here on: ALSA asks for the pointer before it starts again */
+  mic->delivered = 0;
+  return command(mic) < 0 ? -ENODEV : start(io);
+}
 
 static int close_microphone(ioplug *io) {
   close(io->poll_fd);
