@@ -284,7 +284,7 @@ class SpectrogramPicture:
         """Paper with everything that is the same in every picture."""
         image = Image.new("RGB", (self.width, self.height), PAPER)
         draw = ImageDraw.Draw(image)
-        font = _font()
+        font = picture_font()
         low, high = (float(mel_from_hz(hz)) for hz in (self._config.low_hz, self._config.high_hz))
         for name, top in zip(("predicted", "heard"), self._tops, strict=True):
             draw.text((LEFT, top - 18 if name == "predicted" else top + self._panel_h + 5), name, INK, font)
@@ -342,7 +342,8 @@ def save_png(
 
 
 @lru_cache(maxsize=1)
-def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def picture_font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """The font of all pictures."""
     try:
         return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts/ttf/DejaVuSans.ttf"), FONT_PX)
     except OSError:  # some distributions move matplotlib's fonts
@@ -352,9 +353,9 @@ def _font() -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 @lru_cache(maxsize=256)
 def _text(text: str, colour: tuple[int, int, int]) -> Picture8:
     """Return (h, w, 3) of a text on paper; the same words come in many pictures."""
-    left, _, right, _ = _font().getbbox(text)
+    left, _, right, _ = picture_font().getbbox(text)
     image = Image.new("RGB", (max(int(right - left) + 2, 1), FONT_PX + 4), PAPER)
-    ImageDraw.Draw(image).text((-left + 1, 0), text, colour, _font())
+    ImageDraw.Draw(image).text((-left + 1, 0), text, colour, picture_font())
     patch: Picture8 = np.asarray(image, dtype=np.uint8)
     return patch
 
