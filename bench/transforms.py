@@ -15,7 +15,7 @@ from rclpy.time import Time
 from tf2_msgs.msg import TFMessage
 
 from hearing_hands_ros.ros.tf2_buffer import Buffer
-from hearing_hands_ros.ros.tf2_messages import edges_in_bytes
+from hearing_hands_ros.ros.tf2_bytes import edges_in_bytes
 
 RUNS = 9
 DEPTH = 5

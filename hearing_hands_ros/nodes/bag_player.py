@@ -13,7 +13,8 @@ from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from rclpy.task import Future
 
-from hearing_hands_ros.ros.bag_playback import BagPlayer, RecordedBag
+from hearing_hands_ros.replay.recorded_bag import RecordedBag
+from hearing_hands_ros.ros.bag_playback import BagPlayer
 from hearing_hands_ros.ros.diagnostics import OK, WARN, Updater
 from hearing_hands_ros.ros.parameters import declare_parameters, parameter, read_parameters
 from hearing_hands_ros.ros.spin import SPIN_S, EventsExecutor

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from geometry_msgs.msg import TransformStamped
-from numpy.typing import NDArray
 from rclpy.time import Time
-from scipy.spatial.transform import Rotation
 
-from hearing_hands_ros.motion.contact import ContactSettings, Touch
-from hearing_hands_ros.motion.hands import HANDS, KEYPOINTS, end_effector_keypoints
-from hearing_hands_ros.motion.tracker import SceneHandTracker, TrackedWindow, TrackerSettings
-from hearing_hands_ros.motion.window import NANOSECONDS, frame_stamp_ns, last_frame_before
+from hearing_hands_ros.motion.contact import ContactSettings
+from hearing_hands_ros.motion.follower import Followed, FollowerSettings, HandFollower, Pose, PoseMissingError
+from hearing_hands_ros.motion.hands import HANDS
+from hearing_hands_ros.motion.tracker import TrackerSettings
 from hearing_hands_ros.msg import ContactEvent, HandTrajectory
 from hearing_hands_ros.ros.diagnostics import ERROR, OK, WARN
 from hearing_hands_ros.ros.hand_messages import contact_event, hand_trajectory
@@ -35,9 +30,6 @@ from hearing_hands_ros.ros.tf2 import (
 from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.scene.surface import SplatSurface
 
-LATE_NS = NANOSECONDS // 4  # a frame taken later than this after its time is counted as late
-STEP_BACK_NS = NANOSECONDS // 10  # the clock may step back so far (NTP, a recording's jitter); more is a jump
-JUMP_NS = 2 * NANOSECONDS  # the clock may step ahead so far
 STANDS_S = 1.0  # a clock that has not moved for so long of wall time stands
 
 
@@ -92,34 +84,34 @@ class HandTracker(ManagedNode):
         if not self.p.scene:
             raise ValueError("hand_tracker: parameter 'scene' wants the folder of a scene bundle, got an empty string")
         self._bundle = SceneBundle.load(Path(self.p.scene).expanduser())
-        self._frames_of_hand = {
-            hand: frames for hand, name in enumerate(HANDS) if (frames := self._frames(name)) is not None
-        }
-        if not self._frames_of_hand:
-            raise ValueError(
-                "hand_tracker: wants the frames of at least one hand in 'left_' or 'right_keypoint_frames' or "
-                "'..._end_effector_frame', got none"
-            )
-        self._gripper = end_effector_keypoints(self.p.gripper_length_m, self.p.gripper_opening_m)
-        self._tracker = SceneHandTracker(
+        settings = FollowerSettings(
+            left_keypoint_frames=self.p.left_keypoint_frames,
+            right_keypoint_frames=self.p.right_keypoint_frames,
+            left_end_effector_frame=self.p.left_end_effector_frame,
+            right_end_effector_frame=self.p.right_end_effector_frame,
+            gripper_length_m=self.p.gripper_length_m,
+            gripper_opening_m=self.p.gripper_opening_m,
+            tf_wait_s=self.p.tf_wait_s,
+            tracker=TrackerSettings(self.p.rate_hz, self.p.window_s, self.p.stride_s, self.p.max_speed_mps),
+            contact=ContactSettings(
+                self.p.touch_m, self.p.release_m, slide_m=self.p.slide_m, longest_s=self.p.longest_touch_s
+            ),
+        )
+        self._follower = HandFollower(
             SplatSurface(self._bundle),
-            TrackerSettings(self.p.rate_hz, self.p.window_s, self.p.stride_s, self.p.max_speed_mps),
-            ContactSettings(self.p.touch_m, self.p.release_m, slide_m=self.p.slide_m, longest_s=self.p.longest_touch_s),
+            settings,
+            self._pose,
             # Microseconds: no id comes again when the node is started anew, and all are exact as doubles for decades.
             first_id=time.time_ns() // 1000,
+            warn=self.get_logger().warning,
         )
-        self._counts: Counter[str] = Counter()
-        self._why: dict[int, str] = {}
-        self._last_valid_ns: dict[int, int] = {}
-        self._next_frame: int | None = None
-        self._now_ns = 0
         self._clock_ns, self._clock_moved_s = 0, 0.0
         if self.p.publish_scene_transform:
             self._static.sendTransform(self._scene_transform())
         self._listener = PolledTransformListener(self._buffer, self)
         self.get_logger().info(
             f"scene '{self._bundle.name}' in frame '{self._bundle.frame_id}', "
-            f"following {', '.join(HANDS[hand] for hand in self._frames_of_hand)}"
+            f"following {', '.join(HANDS[hand] for hand in self._follower.frames_of_hand)}"
         )
 
     def activate(self) -> None:
@@ -130,7 +122,9 @@ class HandTracker(ManagedNode):
     def deactivate(self) -> None:
         """Cease to follow."""
         self.destroy_timer(self._timer)
-        self._restart()
+        followed = self._follower.restart()
+        if self.context.ok():  # else the process is being stopped, and nobody can be told
+            self._tell(followed)
 
     def cleanup(self) -> None:
         """Cease to listen to TF, let go of the scene."""
@@ -138,45 +132,24 @@ class HandTracker(ManagedNode):
             self._listener.unregister()
             self._listener = None
         self._buffer.clear()
-        del self._bundle, self._tracker
+        del self._bundle, self._follower
 
     def status(self, status: Any) -> tuple[bytes, str]:
         """Say which hand is followed, and why one is not."""
+        counts = self._follower.counts
         for name in ("frames", "invalid_frames", "late_frames", "windows", "touches", "clock_jumps"):
-            status.add(name, self._counts[name])
-        status.add("hand_jumps", self._tracker.jumps)
-        lost = []
-        for hand in self._frames_of_hand:
-            valid_ns = self._last_valid_ns.get(hand)
-            if valid_ns is not None and self._now_ns - valid_ns < NANOSECONDS:
-                status.add(f"{HANDS[hand]}_hand", "followed")
-            else:
-                why = self._why.get(hand, "no TF yet")
-                status.add(f"{HANDS[hand]}_hand", why)
-                lost.append(f"{HANDS[hand]} hand not followed: {why}")
+            status.add(name, counts[name])
+        status.add("hand_jumps", self._follower.hand_jumps)
+        lost = self._follower.lost()
+        for hand in self._follower.frames_of_hand:
+            status.add(f"{HANDS[hand]}_hand", lost.get(hand, "followed"))
         if self._clock_stands(self.get_clock().now().nanoseconds):
             return WARN, "the clock stands"
-        if self._counts["frames"] == 0:
+        if counts["frames"] == 0:
             return WARN, "no frame yet"
         if lost:
-            return ERROR, "; ".join(lost)
+            return ERROR, "; ".join(f"{HANDS[hand]} hand not followed: {why}" for hand, why in lost.items())
         return OK, "following"
-
-    def _frames(self, name: str) -> list[str] | None:
-        """TF frames of one hand: one (an end-effector), 21, or None."""
-        end_effector = getattr(self.p, f"{name}_end_effector_frame")
-        frames = [frame for frame in getattr(self.p, f"{name}_keypoint_frames") if frame]
-        if end_effector:
-            return [end_effector]
-        wanted = f"hand_tracker: '{name}_keypoint_frames' wants {KEYPOINTS} names or one with {{index}}"
-        if len(frames) == 1 and "{" in frames[0]:
-            try:
-                frames = [frames[0].format(index=index) for index in range(KEYPOINTS)]
-            except (LookupError, AttributeError, ValueError) as error:
-                raise ValueError(f"{wanted}, got '{frames[0]}': {type(error).__name__}: {error}") from error
-        if frames and len(set(frames)) != KEYPOINTS:
-            raise ValueError(f"{wanted}, all different, got {len(set(frames))}: {', '.join(frames[:3])}")
-        return frames or None
 
     def _scene_transform(self) -> TransformStamped:
         transform = TransformStamped()
@@ -187,16 +160,6 @@ class HandTracker(ManagedNode):
         rotation.w, rotation.x, rotation.y, rotation.z = w, x, y, z
         translation.x, translation.y, translation.z = (float(value) for value in self._bundle.translation_m)
         return transform
-
-    def _restart(self) -> None:
-        """End the touches that go on, and begin afresh with the next frame."""
-        ended, window = self._tracker.finish()
-        if self.context.ok():  # else the process is being stopped, and nobody can be told
-            self._tell(ended, window)
-        self._next_frame = None
-        self._now_ns = 0
-        self._last_valid_ns.clear()
-        self._why.clear()
 
     def _clock_stands(self, now_ns: int) -> bool:
         """Whether the clock has not begun, or has not moved for a while of wall time."""
@@ -212,67 +175,25 @@ class HandTracker(ManagedNode):
             self._listener.take_waiting()
         if self._clock_stands(now_ns):
             return
-        if self._now_ns and not -STEP_BACK_NS <= now_ns - self._now_ns <= JUMP_NS:
-            self._counts["clock_jumps"] += 1
-            before_s, now_s = self._now_ns / NANOSECONDS, now_ns / NANOSECONDS
-            self.get_logger().warning(f"the clock went from {before_s:.3f} to {now_s:.3f} s: starting afresh")
-            self._restart()
-        now_ns = self._now_ns = max(now_ns, self._now_ns)
-        newest = last_frame_before(now_ns, self.p.rate_hz)
-        if self._next_frame is None:
-            self._next_frame = newest
-        while self._next_frame <= newest:
-            stamp_ns = frame_stamp_ns(self._next_frame, self.p.rate_hz)
-            late = now_ns - stamp_ns >= self.p.tf_wait_s * NANOSECONDS
-            taken = self._look_up(stamp_ns, late)
-            if taken is None:
-                return
-            self._counts["late_frames"] += now_ns - stamp_ns > LATE_NS
-            self._take(self._next_frame, *taken)
-            self._next_frame += 1
+        for followed in self._follower.advance(now_ns):
+            self._tell(followed)
 
-    def _look_up(self, stamp_ns: int, late: bool) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
-        """Keypoints and validity at one time, or None to wait for TF that is still to come."""
-        keypoints = np.full((len(HANDS), KEYPOINTS, 3), np.nan)
-        valid = np.zeros(len(HANDS), np.bool_)
+    def _pose(self, frame: str, stamp_ns: int) -> Pose:
+        """Where TF has a frame in the scene at a time."""
         moment = Time(nanoseconds=stamp_ns, clock_type=self.get_clock().clock_type)
-        for hand, frames in self._frames_of_hand.items():
-            try:
-                poses = [self._buffer.lookup_transform(self._bundle.frame_id, f, moment).transform for f in frames]
-            except ExtrapolationException as error:
-                if not late:
-                    return None
-                self._why[hand] = str(error)
-                continue
-            except TransformException as error:
-                self._why[hand] = str(error)
-                continue
-            keypoints[hand] = [(pose.translation.x, pose.translation.y, pose.translation.z) for pose in poses]
-            if len(frames) == 1:
-                q = poses[0].rotation
-                keypoints[hand] += Rotation.from_quat([q.x, q.y, q.z, q.w]).apply(self._gripper)
-            valid[hand] = True
-        return keypoints, valid
+        try:
+            transform = self._buffer.lookup_transform(self._bundle.frame_id, frame, moment).transform
+        except TransformException as error:
+            raise PoseMissingError(str(error), may_come=isinstance(error, ExtrapolationException)) from error
+        t, r = transform.translation, transform.rotation
+        return t.x, t.y, t.z, r.x, r.y, r.z, r.w
 
-    def _take(self, frame: int, keypoints: NDArray[np.float64], valid: NDArray[np.bool_]) -> None:
-        tracked = self._tracker.push(frame, keypoints, valid)
-        self._counts["frames"] += 1
-        for hand in self._frames_of_hand:
-            if tracked.valid[hand]:
-                self._last_valid_ns[hand] = frame_stamp_ns(frame, self.p.rate_hz)
-                continue
-            self._counts["invalid_frames"] += 1
-            if valid[hand]:
-                self._why[hand] = f"keypoints jump, faster than {self.p.max_speed_mps:g} m/s, or are not finite"
-        self._tell(tracked.touches, tracked.window)
-
-    def _tell(self, touches: Sequence[Touch], window: TrackedWindow | None) -> None:
-        for touch in touches:
-            self._counts["touches"] += touch.ended
-            self._contacts.publish(contact_event(touch, self._bundle.frame_id, self._bundle.material_names))
-        if window is not None:
-            self._counts["windows"] += 1
-            self._hands.publish(hand_trajectory(window, self._bundle.frame_id, self._bundle.material_names))
+    def _tell(self, followed: Followed) -> None:
+        frame_id, names = self._bundle.frame_id, self._bundle.material_names
+        for touch in followed.touches:
+            self._contacts.publish(contact_event(touch, frame_id, names))
+        if followed.window is not None:
+            self._hands.publish(hand_trajectory(followed.window, frame_id, names))
 
 
 def main(args: list[str] | None = None) -> None:

@@ -10,7 +10,6 @@ import sys
 import time
 from array import array
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -18,11 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
-from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.interfaces import QosDurability
-from rosbags.rosbag2 import ReaderError
 from rosgraph_msgs.msg import Clock
 
+from hearing_hands_ros.replay.recorded_bag import RecordedBag
 from hearing_hands_ros.ros.message_class import message_class
 
 if TYPE_CHECKING:
@@ -60,59 +58,6 @@ def check_hash(type_name: str, recorded: str) -> None:
     if recorded and installed and recorded != installed:
         raise ValueError(
             f"message type '{type_name}': the recording wanted {recorded}, the installed one is {installed}"
-        )
-
-
-class RecordedBag:
-    """A rosbag2 recording: a folder with metadata.yaml, or one .mcap or .db3 file.
-
-    Raises:
-        ValueError: There is no bag, it is no ROS 2 bag, it is truncated or it is empty; names the file, wanted, got.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        if not path.exists():
-            raise ValueError(f"bag '{path}': wanted a rosbag2 folder, an .mcap or a .db3 file, found nothing")
-        if path.is_file() and path.suffix not in (".mcap", ".db3"):
-            raise ValueError(f"bag '{path}': wanted a rosbag2 folder, an .mcap or a .db3 file, got '{path.suffix}'")
-        try:
-            self._reader = AnyReader([path])
-            self._reader.open()
-        except Exception as error:  # the libraries below raise what they like on a broken file
-            raise self._unreadable(error) from error
-        self.connections: list[Connection] = list(self._reader.connections)
-        if not self._reader.message_count:
-            self.close()
-            raise ValueError(f"bag '{path}': wanted messages, found none")
-        self.start_ns = int(self._reader.start_time)
-        self.end_ns = int(self._reader.end_time) - 1  # the reader's end lies after the last message
-
-    def close(self) -> None:
-        """Close the file."""
-        self._reader.close()
-
-    def messages(
-        self, connections: list[Connection], start_ns: int | None = None, stop_ns: int | None = None
-    ) -> Iterator[tuple[Connection, int, bytes]]:
-        """Yield connection, time of recording and bytes, in order of time, from `start_ns` up to before `stop_ns`."""
-        if not connections:
-            return
-        iterator = self._reader.messages(connections, start=start_ns, stop=stop_ns)
-        while True:
-            try:
-                connection, stamp, raw = next(iterator)
-            except StopIteration:
-                return
-            except Exception as error:
-                raise self._unreadable(error) from error
-            yield connection, stamp, bytes(raw)
-
-    def _unreadable(self, error: Exception) -> ValueError:
-        kinds = (AnyReaderError, ReaderError, OSError, AssertionError)
-        reason = f"{error}" if isinstance(error, kinds) and str(error) else f"{type(error).__name__}: {error}"
-        return ValueError(
-            f"bag '{self.path}': wanted a complete ROS 2 recording, got one that cannot be read: {reason}"
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -12,10 +13,11 @@ from rclpy.action import ActionServer, CancelResponse, GoalResponse
 
 from hearing_hands_ros.action import PredictSound
 from hearing_hands_ros.msg import HandTrajectory, SoundPrediction
+from hearing_hands_ros.predictors.worker import HangsError
 
 BATCH = 8  # candidates predicted in one piece of work, between two reports of progress
 
-Submit = Callable[[Callable[[], None]], "Future[None] | None"]
+Submit = Callable[..., "Future[list[SoundPrediction]] | None"]
 Predict = Callable[[Sequence[HandTrajectory], int], list[SoundPrediction]]
 
 
@@ -26,6 +28,13 @@ class _Job:
     goal: Any
     arrived_ns: int
     result: Any
+    at_once: int = BATCH
+
+    @property
+    def batch(self) -> list[HandTrajectory]:
+        """Candidates that are next."""
+        done = len(self.result.predictions)
+        return list(self.goal.request.candidates[done : done + self.at_once])
 
     @property
     def progress(self) -> str:
@@ -41,7 +50,8 @@ class PredictSoundServer:
 
     Args:
         node: The node that serves.
-        submit: Puts a function at the end of the worker thread's queue; returns None when the node is not active.
+        submit: `submit(predict, batch, arrived_ns)` puts the call at the end of the worker thread's queue; returns None
+            when the node is not active.
         predict: Predicts a batch for a goal that arrived at a time (ns, node clock); raises ValueError (who, wanted,
             got) for a candidate it refuses.
         most: Returns how many goals may be worked on or wait.
@@ -66,11 +76,12 @@ class PredictSoundServer:
             cancel_callback=lambda _goal: CancelResponse.ACCEPT,
         )
 
-    def end_all(self, reason: str) -> None:
-        """End every goal with what it has so far; the worker must have stopped."""
-        jobs, self._jobs = self._jobs, []
+    def end_all(self) -> None:
+        """End every goal with what it has so far, since the node was deactivated and the worker works no more."""
+        with self._lock:
+            jobs, self._jobs = self._jobs, []
         for job in jobs:
-            job.result.message = f"aborted after {job.progress}: {reason}"
+            job.result.message = f"aborted after {job.progress}: the node was deactivated"
             self._end(job)
 
     def _accept(self, goal: Any) -> GoalResponse:
@@ -92,52 +103,42 @@ class PredictSoundServer:
         with self._lock:
             self._jobs.append(job)
             is_idle = len(self._jobs) == 1
-        if is_idle and self._submit(self._work) is None:
-            self.end_all("the node is not active any more")
+        if is_idle:
+            self._go_on()
 
-    def _work(self) -> None:
-        """Predict one batch of the first goal; on the worker thread."""
+    def _go_on(self, through: _Job | None = None) -> None:
+        """End the goal that is through and those that are cancelled, and ask for the next batch of the first other."""
         with self._lock:
-            ended = [job for job in self._jobs if job.goal.is_cancel_requested]
-            job = next((job for job in self._jobs if job not in ended), None)
-        for cancelled in ended:
-            cancelled.result.message = f"cancelled after {cancelled.progress}"
-        if job is not None and self._is_through(job):
-            ended.append(job)
-        with self._lock:
-            self._jobs = [job for job in self._jobs if job not in ended]
-            is_idle = not self._jobs
-        for job in ended:
-            self._end(job)
-        if not is_idle:
-            self._submit(self._work)
+            cancelled = [job for job in self._jobs if job is not through and job.goal.is_cancel_requested]
+            self._jobs = [job for job in self._jobs if job is not through and job not in cancelled]
+            job = self._jobs[0] if self._jobs else None
+        for each in cancelled:
+            each.result.message = f"cancelled after {each.progress}"
+        for each in (*([through] if through else []), *cancelled):
+            self._end(each)
+        if job is None:
+            return
+        future = self._submit(self._predict, job.batch, job.arrived_ns)
+        if future is None:
+            self.end_all()
+        else:
+            future.add_done_callback(partial(self._on_done, job))
 
-    def _is_through(self, job: _Job) -> bool:
-        """Predict the next batch of a goal; true when it was the last one or could not be predicted."""
-        candidates, done = job.goal.request.candidates, job.result.predictions
-        try:
-            done.extend(self._predict_batch(candidates[len(done) : len(done) + BATCH], len(done), job.arrived_ns))
-        except RuntimeError as error:
-            job.result.message = str(error)
-            self._node.get_logger().error(f"predict_sound: {error}")
-            return True
-        job.goal.publish_feedback(PredictSound.Feedback(done=len(done), total=len(candidates)))
-        job.result.success = len(done) == len(candidates)
-        return bool(job.result.success)
-
-    def _predict_batch(self, batch: Sequence[HandTrajectory], first: int, arrived_ns: int) -> list[SoundPrediction]:
-        """Predict candidates `first` and following; one by one where they cannot be predicted together.
-
-        Raises:
-            RuntimeError: One of them cannot be predicted; names it by its number.
-        """
-        try:
-            return self._predict(batch, arrived_ns)
-        except Exception as error:
-            if len(batch) == 1:
-                text = str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
-                raise RuntimeError(f"candidate {first}: {text}") from error
-        return [p for i, one in enumerate(batch) for p in self._predict_batch([one], first + i, arrived_ns)]
+    def _on_done(self, job: _Job, future: Future[list[SoundPrediction]]) -> None:
+        """Take what came of a batch."""
+        if future.cancelled():
+            return  # the node was deactivated, which ends all goals
+        error, done = future.exception(), job.result.predictions
+        if error is None:
+            done.extend(future.result())
+            job.goal.publish_feedback(PredictSound.Feedback(done=len(done), total=len(job.goal.request.candidates)))
+            job.result.success = len(done) == len(job.goal.request.candidates)
+        elif len(job.batch) > 1 and not isinstance(error, HangsError):
+            job.at_once = 1  # all that is left one by one: to have what can be had, and to name the one that cannot
+        else:
+            job.result.message = f"candidate {len(done)}: {error_text(error)}"
+            self._node.get_logger().error(f"predict_sound: {job.result.message}")
+        self._go_on(job if job.result.success or job.result.message else None)
 
     def _end(self, job: _Job) -> None:
         self._results[bytes(job.goal.goal_id.uuid)] = job.result
@@ -153,3 +154,8 @@ class PredictSoundServer:
         else:
             goal.abort()
         return result
+
+
+def error_text(error: BaseException) -> str:
+    """What an error says; with its kind where it does not itself say who wanted what."""
+    return str(error) if isinstance(error, (ValueError, HangsError)) else f"{type(error).__name__}: {error}"

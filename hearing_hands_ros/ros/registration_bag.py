@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rosbags.highlevel import AnyReader
 
-from hearing_hands_ros.ros.bag_playback import RecordedBag
+from hearing_hands_ros.replay.recorded_bag import RecordedBag
 from hearing_hands_ros.ros.camera_messages import NO_STAMP, image_of, lens_of, stamp_name, stamp_ns_of
 from hearing_hands_ros.ros.cloud_messages import xyz_of
 from hearing_hands_ros.ros.image_choice import BEFORE_S, NONE_STILL, ImageChoice

@@ -17,7 +17,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile
 from tf2_msgs.msg import TFMessage
 
 from .tf2_buffer import Buffer
-from .tf2_messages import MalformedMessageError, edges_in_bytes
+from .tf2_bytes import MalformedMessageError, edges_in_bytes
 
 _AUTHORITY = "default_authority"
 _DEPTH = 100

@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from hearing_hands_ros.cli.demo import read_truth
+
 ROWS = 44  # 41 touches and 3 sounds without one
 
 
@@ -56,6 +58,25 @@ def test_everything_is_there_to_see_and_hear(demo):
         assert abs(samples).max() > 0.05
     log = (out / "graph.log").read_text()
     assert "Traceback" not in log
+
+
+@pytest.mark.timeout(240)
+def test_a_replay_without_ros_says_what_the_live_graph_said(demo):
+    """Same touches, at the same times, with the same verdicts."""
+    from hearing_hands_ros.graph import Options, predict_graph, share_directory
+    from hearing_hands_ros.replay.replay import Replay
+    from hearing_hands_ros.replay.settings import settings_of
+
+    share = share_directory()
+    live = json.loads((demo[0] / "report.json").read_text())["touches"]
+    start_ns = read_truth(share / "demo" / "truth.yaml").start_ns
+    replay = Replay(settings_of(predict_graph(Options(demo=True), share)))
+    with replay.open(share / "demo" / "touches.mcap") as recording:
+        replayed = sorted((one.comparison for one in replay.run(recording)), key=lambda one: one.stamp_ns)
+    assert [one.judgement.verdict.name for one in replayed] == [touch["verdict"] for touch in live]
+    for one, touch in zip(replayed, live, strict=True):
+        assert (one.stamp_ns - start_ns) / 1e9 == pytest.approx(touch["time_s"], abs=1 / 30)
+        assert (one.contact.material if one.contact else None) == touch["material"]
 
 
 def test_every_touch_is_shown_with_the_hand_in_place(demo):

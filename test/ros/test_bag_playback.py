@@ -18,7 +18,8 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Float32MultiArray, String
 
-from hearing_hands_ros.ros.bag_playback import BagPlayer, RecordedBag
+from hearing_hands_ros.replay.recorded_bag import RecordedBag
+from hearing_hands_ros.ros.bag_playback import BagPlayer
 
 START_NS = 1_700_000_000_000_000_000
 STEP_NS = 10_000_000

@@ -24,9 +24,10 @@ from tf2_msgs.msg import TFMessage
 
 from hearing_hands_ros.ros import tf2_messages
 from hearing_hands_ros.ros.tf2_buffer import Buffer
+from hearing_hands_ros.ros.tf2_bytes import MalformedMessageError, edges_in_bytes
 from hearing_hands_ros.ros.tf2_exceptions import ExtrapolationException, LookupException, TransformException
 from hearing_hands_ros.ros.tf2_listener import TransformListener
-from hearing_hands_ros.ros.tf2_messages import MalformedMessageError, edge_of, edges_in_bytes, message_of
+from hearing_hands_ros.ros.tf2_messages import edge_of, message_of
 
 
 def edge(parent: str, child: str, stamp_s: float = 1.0, x: float = 0.0) -> TransformStamped:

@@ -1,0 +1,74 @@
+"""`hearing-hands calibrate lag`: how late the microphone is, from recordings of taps."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from hearing_hands_ros.cli.calibrate.parameter_file import write_parameters
+from hearing_hands_ros.cli.calibrate.recordings import (
+    add_common_arguments,
+    bar,
+    check_bags,
+    check_out,
+    launch_command,
+    parameter_files,
+    replay_settings,
+)
+from hearing_hands_ros.cli.scene.places import line, make_console
+from hearing_hands_ros.compare.lag import LagEstimator
+from hearing_hands_ros.predictors.registry import load_predictor
+from hearing_hands_ros.replay.recording import Recording
+from hearing_hands_ros.replay.taps import tap_sounds
+from hearing_hands_ros.scene.bundle import SceneBundle
+from hearing_hands_ros.scene.surface import SplatSurface
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of `calibrate lag`."""
+    add_common_arguments(parser)
+    parser.add_argument(
+        "--model", type=Path, help="predicts how the taps begin to sound; default: they begin at full strength"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure, write, and say how to use it.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        ValueError: A recording cannot be used, or its taps do not agree.
+    """
+    out, bags = check_out(args.out), check_bags(args.bags)
+    settings = replay_settings(args, args.model)
+    bundle = SceneBundle.load(Path(settings.scene))
+    surface = SplatSurface(bundle)
+    predictor = None
+    if args.model is not None:
+        predictor = load_predictor(settings.model, settings.device, settings.scene, settings.views)
+    estimator = LagEstimator()
+    lost, topic, found = 0, "", list[str]()
+    with bar("listening to taps", bags, lambda: f"{estimator.taps} taps") as teller:
+        for path in bags:
+            with Recording(path, bundle, surface, settings.hands, settings.sound) as recording:
+                topic = recording.sound.topic
+                recorded = recording.moments(teller(path))
+                for tap in tap_sounds(recorded, predictor, settings.lead_s, settings.tail_s):
+                    if tap.heard is None:
+                        lost += 1
+                    else:
+                        estimator.add(tap.heard, tap.expected)
+                found.append(str(recording))
+    try:
+        estimate = estimator.estimate()
+    except ValueError as error:
+        left_out = [f"{lost} taps were left out, since some of their sound is missing"] if lost else []
+        raise ValueError("\n".join([str(error), *left_out, *found])) from error
+    write_parameters(out, parameter_files(args), {"microphone_lag_s": round(estimate.lag_s, 5)}, "lag", str(estimate))
+    console = make_console()
+    line(console, "lag", str(estimate))
+    if lost:
+        line(console, "left out", f"{lost} taps of which some sound is missing")
+    line(console, "written", str(out))
+    console.print(launch_command(args, topic, model=args.model), markup=False)
+    return 0

@@ -1,0 +1,148 @@
+"""What both calibrations ask for, and the recordings they read."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from hearing_hands_ros.graph import NodeSpec, Options, predict_graph, share_directory
+from hearing_hands_ros.replay.recorded_bag import RecordedBag
+from hearing_hands_ros.replay.settings import ReplaySettings, settings_of
+
+OWN_TOPIC = "heard/audio"
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what both commands ask for."""
+    parser.add_argument("bags", type=Path, nargs="+", metavar="BAG", help="rosbag2 folders, .mcap or .db3 files")
+    parser.add_argument("--scene", type=Path, required=True, help="folder of the scene that was touched")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="ROS parameter file to write; other parameters of one that is there are kept",
+    )
+    parser.add_argument(
+        "--params-file",
+        type=Path,
+        metavar="FILE",
+        help="your parameters of the graph, such as the hand's frames; they go into --out too",
+    )
+    parser.add_argument("--audio-topic", default="", help="of the microphone; default: the recording's only one")
+
+
+def check_out(out: Path) -> Path:
+    """Where the result goes.
+
+    Raises:
+        ValueError: It is no file, or its folder is not there.
+    """
+    out = out.expanduser().absolute()
+    if out.is_dir() or not out.parent.is_dir():
+        raise ValueError(f"--out: wanted a file in a folder that is there, got '{out}'")
+    return out
+
+
+def parameter_files(args: argparse.Namespace) -> list[Path]:
+    """Files whose parameters hold for the recordings, a later one over an earlier one.
+
+    Raises:
+        FileNotFoundError: `--params-file` is not there.
+    """
+    files = []
+    if args.params_file is not None:
+        given = args.params_file.expanduser().absolute()
+        if not given.is_file():
+            raise FileNotFoundError(f"--params-file: wanted a file, got nothing at '{given}'")
+        files.append(given)
+    out = check_out(args.out)
+    return [*files, out] if out.is_file() and out not in files else files
+
+
+def replay_settings(args: argparse.Namespace, model: Path | None, bank: Path | None = None) -> ReplaySettings:
+    """Settings that the launch files would give the nodes for the same arguments.
+
+    Raises:
+        FileNotFoundError: A file is missing.
+        ValueError: A folder is missing, or a parameter is wrong.
+    """
+    options = Options(
+        scene=str(args.scene),
+        model="" if model is None else str(model),
+        bank="" if bank is None else str(bank),
+        microphone=f"topic:{args.audio_topic or '/audio'}",
+    )
+    files = parameter_files(args)
+    settings = settings_of([_with(spec, files) for spec in predict_graph(options, share_directory())])
+    return replace(settings, sound=replace(settings.sound, topic=args.audio_topic))
+
+
+def _with(spec: NodeSpec, files: Sequence[Path]) -> NodeSpec:
+    """A node that is told of parameter files too, under the arguments that were given."""
+    return replace(spec, layers=(*spec.layers[:-1], *files, spec.layers[-1]))
+
+
+def launch_command(args: argparse.Namespace, topic: str, **folders: Path | None) -> str:
+    """The line that starts the graph with the result.
+
+    Args:
+        args: What was asked for.
+        topic: Of the recording's microphone; our own microphone recorded it from the device.
+        folders: Further arguments: `model`, `bank`; None for those that were not given.
+    """
+    words = {
+        "scene": args.scene.expanduser().absolute(),
+        **{name: path.expanduser().absolute() for name, path in folders.items() if path is not None},
+        "microphone": "device" if topic.endswith(OWN_TOPIC) else f"topic:{topic}",
+        "params_file": check_out(args.out),
+    }
+    given = " ".join(shlex.quote(f"{name}:={value}") for name, value in words.items())
+    return f"ros2 launch hearing_hands_ros predict.launch.py {given}"
+
+
+def check_bags(bags: Sequence[Path]) -> list[Path]:
+    """The recordings, all of which can be opened.
+
+    Raises:
+        ValueError: One is missing, broken or empty.
+    """
+    paths = [bag.expanduser() for bag in bags]
+    for path in paths:
+        RecordedBag(path).close()
+    return paths
+
+
+@contextmanager
+def bar(
+    what: str, bags: Sequence[Path], news: Callable[[], str]
+) -> Iterator[Callable[[Path], Callable[[float], None]]]:
+    """Show how far it is on a terminal.
+
+    Args:
+        what: Is done.
+        bags: All of them.
+        news: What was found so far.
+
+    Yields:
+        What gives, for a bag, what is to be told the share of it that is done.
+    """
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[news]}"))
+    console = Console(stderr=True, highlight=False)
+    shown = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not sys.stderr.isatty())
+    with shown as progress:
+        task = progress.add_task(what, total=len(bags), news="")
+
+        def of(bag: Path) -> Callable[[float], None]:
+            before = bags.index(bag)
+            return lambda share: progress.update(task, completed=before + share, news=news())
+
+        yield of

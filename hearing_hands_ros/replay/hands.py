@@ -1,0 +1,129 @@
+"""Hands and touches in the scene out of recorded TF."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import compress
+from typing import TYPE_CHECKING
+
+from hearing_hands_ros.motion.contact import Surface
+from hearing_hands_ros.motion.follower import FollowerSettings, HandFollower, Pose, PoseMissingError
+from hearing_hands_ros.motion.tracker import TrackedWindow
+from hearing_hands_ros.predictors.candidates import contact_of
+from hearing_hands_ros.predictors.protocol import Contact, HandMotion
+from hearing_hands_ros.replay.recorded_bag import RecordedBag
+from hearing_hands_ros.ros.tf2_bytes import MalformedMessageError, edges_in_bytes
+from hearing_hands_ros.ros.tf2_core import TransformTree
+from hearing_hands_ros.ros.tf2_exceptions import ExtrapolationException, TransformException
+from hearing_hands_ros.scene.bundle import SceneBundle
+
+if TYPE_CHECKING:
+    from rosbags.interfaces import Connection
+
+TF_TYPE = "tf2_msgs/msg/TFMessage"
+TF_TOPICS = ("/tf", "/tf_static")
+
+
+@dataclass(frozen=True, eq=False)
+class SeenHands:
+    """A window of hands as the graph publishes it.
+
+    Attributes:
+        motion: Hands, and all touches in the window, oldest first.
+        ended: Which of the touches are over.
+    """
+
+    motion: HandMotion
+    ended: tuple[bool, ...]
+
+    @property
+    def done(self) -> HandMotion:
+        """The motion with those touches only that are over."""
+        return replace(self.motion, contacts=tuple(compress(self.motion.contacts, self.ended)))
+
+    @property
+    def going_on(self) -> tuple[Contact, ...]:
+        """Touches that are not."""
+        return tuple(compress(self.motion.contacts, (not over for over in self.ended)))
+
+    @classmethod
+    def of(cls, window: TrackedWindow, materials: Sequence[str]) -> SeenHands:
+        """From the tracker's window; `materials` are the scene's label names."""
+        hands, touches = window.hands, window.touches
+        contacts = tuple(contact_of(touch, materials) for touch in touches)
+        motion = HandMotion(hands.start_ns, float(hands.rate_hz), hands.keypoints, hands.valid, contacts)
+        return cls(motion, tuple(touch.ended for touch in touches))
+
+
+class RecordedHands:
+    """Takes the TF messages of one recording as they come, and follows hands through them.
+
+    The scene is where its bundle says; what the recording says of its frame does not count.
+
+    Args:
+        bag: The recording.
+        bundle: The scene, registered.
+        surface: Of it.
+        settings: Which frames are followed.
+
+    Attributes:
+        connections: What of the recording is to be given to `take`.
+        follower: Counts frames and touches, and says why a hand is not followed.
+        counts: Messages of TF that were taken, and those that were malformed.
+
+    Raises:
+        ValueError: The recording has no TF, or there is no hand to follow.
+    """
+
+    def __init__(self, bag: RecordedBag, bundle: SceneBundle, surface: Surface, settings: FollowerSettings) -> None:
+        self.connections: list[Connection] = [
+            c for c in bag.connections if c.topic in TF_TOPICS and c.msgtype == TF_TYPE
+        ]
+        if not any(connection.msgcount for connection in self.connections):
+            have = ", ".join(sorted({c.topic for c in bag.connections}))
+            raise ValueError(
+                f"bag '{bag.path}': wanted TF ({TF_TYPE} on {' and '.join(TF_TOPICS)}), got none; it has: {have}"
+            )
+        self.counts: Counter[str] = Counter()
+        self.follower = HandFollower(surface, settings, self._pose)
+        self._frame_id, self._materials = bundle.frame_id, bundle.material_names
+        self._tree = TransformTree()
+        w, x, y, z = (float(value) for value in bundle.rotation_wxyz)
+        place = tuple(float(value) for value in bundle.translation_m)
+        self._tree.insert(bundle.parent_frame, bundle.frame_id, 0, (*place, x, y, z, w), "scene", True)
+
+    def take(self, connection: Connection, raw: bytes) -> None:
+        """Take a message of TF."""
+        is_static = connection.topic == "/tf_static"
+        try:
+            edges = edges_in_bytes(raw)
+        except MalformedMessageError:
+            self.counts["malformed"] += 1
+            return
+        self.counts["messages"] += 1
+        for parent, child, stamp_ns, values in edges:
+            if child.removeprefix("/") != self._frame_id:
+                self._tree.insert(parent, child, stamp_ns, values, connection.topic, is_static)
+
+    def advance(self, now_ns: int) -> list[SeenHands]:
+        """Windows that are due at a time."""
+        windows = (followed.window for followed in self.follower.advance(now_ns))
+        return [SeenHands.of(window, self._materials) for window in windows if window is not None]
+
+    def trouble(self) -> str:
+        """Why no hand is followed, for people; empty if one was seen."""
+        counts, follower = self.follower.counts, self.follower
+        if counts["frames"] > counts["invalid_frames"]:
+            return ""
+        wanted = {frame for frames in follower.frames_of_hand.values() for frame in frames}
+        if missing := sorted(wanted - set(self._tree.frame_names())):
+            return f"TF has no frame {', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}"
+        return "; ".join(follower.lost().values())
+
+    def _pose(self, frame: str, stamp_ns: int) -> Pose:
+        try:
+            return self._tree.lookup(self._frame_id, frame, stamp_ns)[1:]
+        except TransformException as error:
+            raise PoseMissingError(str(error), may_come=isinstance(error, ExtrapolationException)) from error

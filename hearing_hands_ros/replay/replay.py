@@ -1,0 +1,115 @@
+"""Touches, predictions and verdicts of recordings: what the running graph would say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from hearing_hands_ros.compare.calibration import Calibration
+from hearing_hands_ros.compare.comparator import Comparator, Comparison
+from hearing_hands_ros.compare.materials import MaterialModel
+from hearing_hands_ros.compare.scoring.touch import HeardTouch
+from hearing_hands_ros.predictors.checked import predict_checked
+from hearing_hands_ros.predictors.example_bank import ExampleBank
+from hearing_hands_ros.predictors.protocol import Prediction, Predictor
+from hearing_hands_ros.predictors.registry import load_predictor
+from hearing_hands_ros.predictors.touch_windows import TouchWindows
+from hearing_hands_ros.replay.keeping_judge import KeepingJudge
+from hearing_hands_ros.replay.recording import Moment, Recording
+from hearing_hands_ros.replay.settings import ReplaySettings
+from hearing_hands_ros.scene.bundle import SceneBundle
+from hearing_hands_ros.scene.surface import SplatSurface
+
+
+@dataclass(frozen=True, eq=False)
+class Replayed:
+    """A verdict with what it was given on.
+
+    Attributes:
+        comparison: The verdict, on a touch or on a sound that no touch explains.
+        prediction: Of the touch; None without one.
+        heard: The touch's sound beside its prediction, ready to be scored; None where a part of it was not heard.
+    """
+
+    comparison: Comparison
+    prediction: Prediction | None = None
+    heard: HeardTouch | None = None
+
+
+class Replay:
+    """Scene, predictor and judge of the graph, loaded once for many recordings.
+
+    Args:
+        settings: What the nodes would be told.
+
+    Raises:
+        FileNotFoundError: A file of the scene, the model, the bank or the calibration is missing.
+        ValueError: One of them is broken.
+    """
+
+    def __init__(self, settings: ReplaySettings) -> None:
+        self.settings = settings
+        self.bundle = SceneBundle.load(Path(settings.scene).expanduser())
+        self._surface = SplatSurface(self.bundle)
+        self.predictor = load_predictor(settings.model, settings.device, settings.scene, settings.views)
+        bank = Path(settings.bank).expanduser() if settings.bank else None
+        path = Path(settings.calibration).expanduser() if settings.calibration else None
+        if path is None and bank is not None and (bank / "calibration.yaml").is_file():
+            path = bank / "calibration.yaml"
+        self._judge = KeepingJudge(
+            MaterialModel.fit(ExampleBank.load(bank)) if bank else None,
+            Calibration.load(path) if path else None,
+            settings.alpha,
+            settings.comparator.search_s,
+        )
+
+    def open(self, path: Path) -> Recording:
+        """Open a recording, which is to be used in a `with` statement.
+
+        Raises:
+            ValueError: It cannot be read, or has no TF or no sound.
+        """
+        return Recording(path, self.bundle, self._surface, self.settings.hands, self.settings.sound)
+
+    def run(self, recording: Recording, tell: Callable[[float], object] = lambda _: None) -> Iterator[Replayed]:
+        """Yield the verdicts on a recording, in the order in which the graph gives them, as fast as they come.
+
+        Memory does not grow with the length of the recording.
+
+        Args:
+            recording: The recording, just opened.
+            tell: Told the share of it that is done.
+
+        Raises:
+            ValueError: The recording breaks off, or the predictor fails; what it raises is passed on.
+        """
+        yield from judged(recording.moments(tell), self.predictor, self._judge, self.settings)
+
+
+def judged(
+    recorded: Iterable[Moment], predictor: Predictor, judge: KeepingJudge, settings: ReplaySettings
+) -> Iterator[Replayed]:
+    """Yield the verdicts on the moments of one recording."""
+    windows = TouchWindows(settings.lead_s, settings.tail_s)
+    comparator = Comparator(judge, settings.comparator)
+    predictions: dict[int, Prediction] = {}  # on which no verdict was given yet
+    made = 0
+    for moment in recorded:
+        if comparator.heard_until_ns is None and comparator.hands_until_ns is None:
+            comparator.clear(moment.now_ns)  # what was touched before the recording began is not judged
+        for block in moment.sound:
+            assert block.stamp_ns is not None  # noqa: S101  (the monitor stamps every block)
+            samples = block.data.reshape(-1, block.channels)
+            comparator.hear(block.stamp_ns, samples, block.sample_rate_hz, block.lost)
+        for seen in moment.hands:
+            comparator.see(seen.done, seen.going_on)
+            candidates = windows.of(seen.motion, seen.ended)
+            for prediction in predict_checked(predictor, candidates) if candidates else ():
+                made += 1
+                predictions[made] = prediction
+                comparator.expect(prediction, made)
+        for comparison in comparator.poll(moment.now_ns):
+            expected = predictions.pop(comparison.prediction_id) if comparison.prediction_id else None
+            heard = None if comparison.contact is None else judge.take(comparison.contact)
+            yield Replayed(comparison, expected, heard)
