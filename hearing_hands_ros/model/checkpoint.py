@@ -87,8 +87,12 @@ def save_checkpoint(
     folder.mkdir(parents=True, exist_ok=True)
     safetensors = optional("safetensors.torch", who)
     draft = folder / f"{WEIGHTS}.part"
+    draft.unlink(missing_ok=True)
+    draft.touch()
+    mode = draft.stat().st_mode  # what a new file gets here; safetensors makes one that nobody else may read
     # Others may have the old file mapped: it is replaced, never written over.
     safetensors.save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, draft)
+    draft.chmod(mode)
     document["sha256"] = {WEIGHTS: sha256_of(draft)}
     try:
         text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)

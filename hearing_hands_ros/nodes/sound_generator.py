@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from itertools import compress
+from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,13 +17,17 @@ from hearing_hands_ros.motion.contact import ContactSettings
 from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.msg import Audio, ContactEvent, HandTrajectory, MelSpectrogram, SoundPrediction
 from hearing_hands_ros.predictors.candidates import contact_of, cut, find_touches
+from hearing_hands_ros.predictors.checked import predict_checked
 from hearing_hands_ros.predictors.protocol import HandMotion, Prediction
-from hearing_hands_ros.predictors.registry import load_predictor
+from hearing_hands_ros.predictors.registry import load_predictor, load_streamer
+from hearing_hands_ros.predictors.touch_windows import TouchWindows
+from hearing_hands_ros.predictors.worker import Worker
 from hearing_hands_ros.ros.diagnostics import ERROR, OK, WARN
 from hearing_hands_ros.ros.hand_messages import contact_event
 from hearing_hands_ros.ros.managed_node import ManagedNode
 from hearing_hands_ros.ros.parameters import CommonParameters, parameter, read_parameters
-from hearing_hands_ros.ros.predict_sound_server import PredictSoundServer
+from hearing_hands_ros.ros.predict_sound_server import PredictSoundServer, error_text
+from hearing_hands_ros.ros.predicted_stream import PredictedStream
 from hearing_hands_ros.ros.sound_messages import prediction_message, read_hand_motion
 from hearing_hands_ros.ros.spin import spin
 from hearing_hands_ros.scene.bundle import SceneBundle
@@ -31,8 +36,9 @@ from hearing_hands_ros.scene.surface import SplatSurface
 if TYPE_CHECKING:
     from hearing_hands_ros.vision.view_features import Mode
 
-REMEMBERED_TOUCHES = 1000
 HANDS_WAIT_S = 1.0  # the tracker sends a window twice a second
+MOST_HANGING = 3  # predictions that may hang, each on a thread that cannot be ended
+CHECK_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,13 @@ class SoundGeneratorParameters(CommonParameters):
     device: str = parameter("auto", "Where the model computes.", choices=("auto", "cpu", "cuda"))
     lead_s: float = parameter(0.1, "Sound published before a touch begins, s.", low=0.0, high=2.0)
     tail_s: float = parameter(1.2, "Sound published after a touch ended, s.", low=0.1, high=10.0)
+    deadline_s: float = parameter(
+        30.0,
+        "Longest time to predict a touch or a candidate, s; then it counts as failed, and another thread takes over.",
+        low=0.1,
+        high=3600.0,
+    )
+    stream: bool = parameter(False, "Also predict without end, on predicted/stream; only a compact generator can.")
     queue: int = parameter(
         8, "Touches that may wait for prediction; beyond that the oldest is dropped.", low=1, high=1000
     )
@@ -73,7 +86,10 @@ class SoundGeneratorParameters(CommonParameters):
 
 
 class SoundGenerator(ManagedNode):
-    """`hands` in, `predicted`, `predicted/spectrogram` and `predicted/audio` out; serves `predict_sound`."""
+    """`hands` in, `predicted`, `predicted/spectrogram` and `predicted/audio` out; serves `predict_sound`.
+
+    With `stream` also `predicted/stream` and `predicted/stream/spectrogram`.
+    """
 
     parameters_class = SoundGeneratorParameters
 
@@ -82,10 +98,12 @@ class SoundGenerator(ManagedNode):
         self._predicted = self.create_lifecycle_publisher(SoundPrediction, "predicted", 10)
         self._spectrogram = self.create_lifecycle_publisher(MelSpectrogram, "predicted/spectrogram", 10)
         self._audio = self.create_lifecycle_publisher(Audio, "predicted/audio", 10)
-        self._server = PredictSoundServer(self, self._submit, self._predict_candidates, lambda: self.p.goals)
+        self._server = PredictSoundServer(self, self._submit_batch, self._predict_candidates, lambda: self.p.goals)
+        self._worker = Worker("predict", MOST_HANGING)
         self._hands: Any = None
-        self._worker: ThreadPoolExecutor | None = None
-        self._next_id = time.time_ns()  # never one that this node gave away before it was started again
+        self._stream: PredictedStream | None = None
+        self._checks: Any = None
+        self._ids = count(time.time_ns())  # never one that this node gave away before it was started again
 
     def configure(self) -> None:
         """Load the model and the scene."""
@@ -93,6 +111,7 @@ class SoundGenerator(ManagedNode):
         if not self.p.model:
             raise ValueError("sound_generator: parameter 'model' wants the folder of a model, got an empty string")
         self._predictor = load_predictor(self.p.model, self.p.device, self.p.scene, self.p.views)
+        streamer = load_streamer(self._predictor) if self.p.stream else None
         self._surface, self._bundle = None, None
         if self.p.scene:
             self._bundle = SceneBundle.load(self.p.scene)
@@ -103,8 +122,10 @@ class SoundGenerator(ManagedNode):
         self._counts: Counter[str] = Counter()
         self._latencies: deque[float] = deque(maxlen=200)
         self._last_error = ""
-        self._seen: deque[tuple[int, int]] = deque(maxlen=REMEMBERED_TOUCHES)
-        self._waiting: deque[Future[None]] = deque()
+        self._touches = TouchWindows(self.p.lead_s, self.p.tail_s)
+        self._waiting: deque[Future[Any]] = deque()
+        if streamer is not None:  # last of all: what makes topics must not be made twice when something is refused
+            self._stream = PredictedStream(self, streamer, self._predictor.config, self._submit_piece, self._fail)
         self.get_logger().info(f"predictor '{self._predictor.name}', model '{self._predictor.model}'")
 
     def activate(self) -> None:
@@ -112,37 +133,49 @@ class SoundGenerator(ManagedNode):
         self._active_s = self._heard_s = time.monotonic()
         self._since_ns: int | None = None
         self._newest_ns = 0
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="predict")
+        self._worker.start()
+        self._checks = self.create_timer(CHECK_S, self._worker.check, clock=self._steady)
         self._hands = self.create_subscription(HandTrajectory, "hands", self._on_hands, 10)
 
     def deactivate(self) -> None:
-        """Cease to predict; the touch or batch that is being worked on is finished first, what waits is not begun."""
+        """Cease to predict; what is being worked on is finished first, if that does not take long, and nothing else."""
         if self._hands is not None:
             self.destroy_subscription(self._hands)
+            self.destroy_timer(self._checks)
             self._hands = None
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            worker.shutdown(wait=True, cancel_futures=True)
-            self._server.end_all("the node was deactivated")
+        self._worker.stop()
+        self._server.end_all()
+        if self._stream is not None:
+            self._stream.end("the node was deactivated")
 
     def cleanup(self) -> None:
         """Let go of the model."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
         del self._predictor
 
     def status(self, status: Any) -> tuple[bytes, str]:
-        """Say how many predictions were made, how late, and what failed last."""
+        """Say how many predictions were made, how late, and what failed last or hangs."""
         status.add("predictor", self._predictor.name)
         status.add("model", self._predictor.model)
         for name in ("windows", "predictions", "refused_windows", "failed", "dropped", "clock_jumps"):
             status.add(name, self._counts[name])
         status.add("goals", self._server.goals)
+        hanging = self._worker.hanging
+        status.add("hanging_threads", hanging)
+        warning = self._stream.status(status) if self._stream is not None else ""
         if self._latencies:
             p50, p95 = np.percentile(self._latencies, [50, 95])
             status.add("latency_p50_s", f"{p50:.3f}")
             status.add("latency_p95_s", f"{p95:.3f}")
+        if self._worker.is_stuck:
+            return ERROR, f"nothing is predicted: {hanging} predictions hang, the most that may; start the node again"
         if self._last_error:
             error, self._last_error = self._last_error, ""
             return ERROR, error
+        if warning:
+            return WARN, warning
         silent_s = time.monotonic() - self._heard_s
         if silent_s > HANDS_WAIT_S:
             return WARN, f"no hands from the tracker for {silent_s:.0f} s"
@@ -153,27 +186,29 @@ class SoundGenerator(ManagedNode):
     # The live graph.
 
     def _on_hands(self, message: HandTrajectory) -> None:
-        """Queue one prediction for every touch that has ended and was not predicted yet."""
+        """Queue one prediction for every touch that has ended and was not predicted yet; feed the stream."""
         self._counts["windows"] += 1
         self._heard_s = time.monotonic()
         try:
             motion = read_hand_motion(message)
         except Exception as error:  # noqa: BLE001  (whatever a message holds, the node stays up and says so)
             self._counts["refused_windows"] += 1
-            self._fail(_text(error))
+            self._fail(error_text(error))
             return
         since_ns = self._since(motion)
         if since_ns is None:
             return
-        for event, touch in zip(message.contacts, motion.contacts, strict=True):
-            key = touch.contact_id, touch.start_ns
-            if event.phase != ContactEvent.ENDED or touch.end_ns <= since_ns or key in self._seen:
-                continue
-            self._seen.append(key)
-            # Later touches are other predictions; earlier ones may still ring into this one.
-            before = [other.start_ns < touch.start_ns for other in motion.contacts]
-            contacts = (*compress(motion.contacts, before), touch)
-            self._queue(replace(motion, contacts=contacts), [*compress(message.contacts, before), event])
+        both = list(zip(message.contacts, motion.contacts, strict=True))
+        ended = [event.phase == ContactEvent.ENDED and touch.end_ns > since_ns for event, touch in both]
+        events = {(touch.contact_id, touch.start_ns): event for event, touch in both}
+        try:
+            for window in self._touches.of(motion, ended):
+                self._queue(window, [events[touch.contact_id, touch.start_ns] for touch in window.contacts])
+        except ValueError as error:
+            self._counts["failed"] += 1
+            self._fail(f"sound_generator: {error}")
+        if self._stream is not None:
+            self._stream.push(motion, message.header.frame_id)
 
     def _since(self, motion: HandMotion) -> int | None:
         """Return the time after which touches that end are ours to predict; None while the clock stands at zero.
@@ -190,12 +225,11 @@ class SoundGenerator(ManagedNode):
         if end_ns < self._newest_ns - NANOSECONDS:
             self.get_logger().warning("the time of the hands went back: starting afresh")
             self._counts["clock_jumps"] += 1
-            self._seen.clear()
             self._since_ns = 0
         self._newest_ns = end_ns
         return self._since_ns
 
-    def _queue(self, motion: HandMotion, events: list[ContactEvent]) -> None:
+    def _queue(self, window: HandMotion, events: list[ContactEvent]) -> None:
         while self._waiting and self._waiting[0].done():
             self._waiting.popleft()
         # The first in the line may be running; only one that is not can be dropped.
@@ -204,31 +238,34 @@ class SoundGenerator(ManagedNode):
             if oldest.cancel():
                 self._counts["dropped"] += 1
                 self._fail(f"sound_generator: {self.p.queue} touches are waiting, dropped the oldest")
-        future = self._submit(self._predict_touch, motion, events)
+        future = self._worker.submit(self._predict_touch, window, allowed_s=self.p.deadline_s, urgent=True)
         if future is not None:
             self._waiting.append(future)
+            future.add_done_callback(partial(self._on_predicted, events, window.contacts[-1].end_ns))
 
-    def _submit(self, work: Callable[..., None], *arguments: Any) -> Future[None] | None:
-        """Put work at the end of the worker thread's queue; None when the node is not active."""
-        worker = self._worker
-        if worker is None:
-            return None
-        try:
-            return worker.submit(work, *arguments)
-        except RuntimeError:  # deactivated this very moment
-            return None
+    def _submit_batch(
+        self, predict: Callable[..., Any], candidates: Sequence[HandTrajectory], arrived_ns: int
+    ) -> Future[Any] | None:
+        return self._worker.submit(predict, candidates, arrived_ns, allowed_s=self.p.deadline_s * len(candidates))
 
-    def _predict_touch(self, motion: HandMotion, events: list[ContactEvent]) -> None:
-        """Predict and publish the last of the touches; on the worker thread."""
-        touch = motion.contacts[-1]
+    def _submit_piece(self, draw: Callable[[], Any]) -> Future[Any] | None:
+        return self._worker.submit(draw, allowed_s=self.p.deadline_s)
+
+    def _predict_touch(self, window: HandMotion) -> tuple[Prediction, float]:
+        """Predict, and say how long that took; on the worker thread."""
         begun = time.perf_counter()
+        return predict_checked(self._predictor, [window])[0], time.perf_counter() - begun
+
+    def _on_predicted(self, events: list[ContactEvent], end_ns: int, future: Future[tuple[Prediction, float]]) -> None:
+        """Publish what was predicted of the last of the touches."""
+        if future.cancelled():
+            return
         try:
-            window = self._window(motion, max(touch.start_ns - int(self.p.lead_s * NANOSECONDS), 0), touch.end_ns)
-            prediction = self._predictor.predict([window])[0]
-            message = self._message(prediction, events, touch.end_ns, time.perf_counter() - begun)
+            prediction, compute_s = future.result()
+            message = self._message(prediction, events, end_ns, compute_s)
         except Exception as error:  # noqa: BLE001  (a predictor may fail in any way; the node stays up and says so)
             self._counts["failed"] += 1
-            self._fail(f"sound_generator: predictor '{self._predictor.name}' failed: {_text(error)}")
+            self._fail(f"sound_generator: predictor '{self._predictor.name}' failed: {error_text(error)}")
             return
         self._predicted.publish(message)
         self._spectrogram.publish(message.spectrogram)
@@ -236,18 +273,14 @@ class SoundGenerator(ManagedNode):
         self._latencies.append(message.latency)
         self._counts["predictions"] += 1
 
-    def _window(self, motion: HandMotion, start_ns: int, end_ns: int) -> HandMotion:
-        return cut(motion, start_ns, end_ns + int(self.p.tail_s * NANOSECONDS))
-
     def _message(
         self, prediction: Prediction, events: list[ContactEvent], since_ns: int, compute_s: float
     ) -> SoundPrediction:
         frame_id = events[0].header.frame_id if events else ""
         message = prediction_message(prediction, self._predictor.config, frame_id, events)
-        message.id = self._next_id
+        message.id = next(self._ids)
         message.latency = (self.get_clock().now().nanoseconds - since_ns) / NANOSECONDS
         message.compute_time = compute_s
-        self._next_id += 1
         return message
 
     # Candidates of a planner.
@@ -256,11 +289,12 @@ class SoundGenerator(ManagedNode):
         """Predict a batch of motions, each whole, of a goal that arrived at a time; on the worker thread."""
         begun = time.perf_counter()
         read = [self._read_candidate(candidate) for candidate in candidates]
+        tail_ns = round(self.p.tail_s * NANOSECONDS)
         windows = [
-            self._window(motion, motion.start_ns, motion.start_ns + round(motion.duration_s * NANOSECONDS))
+            cut(motion, motion.start_ns, motion.start_ns + round(motion.duration_s * NANOSECONDS) + tail_ns)
             for motion, _ in read
         ]
-        predictions = self._predictor.predict(windows)
+        predictions = predict_checked(self._predictor, windows)
         compute_s = (time.perf_counter() - begun) / len(read)
         return [
             self._message(prediction, events, arrived_ns, compute_s)
@@ -286,10 +320,6 @@ class SoundGenerator(ManagedNode):
     def _fail(self, error: str) -> None:
         self._last_error = error
         self.get_logger().error(error, throttle_duration_sec=2.0)
-
-
-def _text(error: Exception) -> str:
-    return str(error) if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
 
 
 def main(args: list[str] | None = None) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +13,13 @@ from hearing_hands_ros.graph import share_directory
 from hearing_hands_ros.model.checkpoint import WEIGHTS, load_checkpoint
 from hearing_hands_ros.model.compact.conditions import Conditions, conditions_of
 from hearing_hands_ros.model.compact.config import PATCH
-from hearing_hands_ros.model.compact.generator import KIND, CompactGenerator, Sampling
+from hearing_hands_ros.model.compact.generator import KIND, CompactGenerator, Sampling, typical_draw
 from hearing_hands_ros.model.compact.noise import noise_of_frames
 from hearing_hands_ros.motion.window import NANOSECONDS
+from hearing_hands_ros.predictors.drawn import prediction_of
+from hearing_hands_ros.predictors.looks import Looks
 from hearing_hands_ros.predictors.protocol import HandMotion, Prediction
+from hearing_hands_ros.predictors.streaming import Streamer
 from hearing_hands_ros.sequence import SequenceConfig
 from hearing_hands_ros.sound.vocoder.protocol import Vocoder, load_vocoder
 from hearing_hands_ros.vision.encoder import load_encoder
@@ -25,17 +27,6 @@ from hearing_hands_ros.vision.scene_looks import SceneLooks
 from hearing_hands_ros.vision.view_features import Mode
 
 Array = NDArray[np.float32]
-
-
-class Looks(Protocol):
-    """What a scene and its touched places look like; see `vision.scene_looks.SceneLooks`."""
-
-    @property
-    def scene(self) -> Array:
-        """(D,) image features of the scene."""
-
-    def looks(self, motion: HandMotion) -> Array:
-        """(C, D) image features of the place of each contact."""
 
 
 def load_generator(
@@ -58,15 +49,15 @@ def load_generator(
 class GeneratorPredictor:
     """Draws several likely sounds of each candidate.
 
-    The mean and spread over them are the spectrogram; the first one is heard. Noise belongs to a mel frame of absolute
-    time, so windows that overlap sound alike where they do.
+    The mean and spread over them are the spectrogram; the typical one is heard (`typical_draw`). Noise belongs to a mel
+    frame of absolute time, so windows that overlap sound alike where they do.
 
     Args:
         generator: Draws spectrograms.
-        vocoder: Makes the first one heard.
+        vocoder: Makes the typical one heard.
         looks: Of the scene.
         model: Which checkpoint, with the start of its hash.
-        alternatives: K, sounds drawn for each candidate.
+        alternatives: K, sounds drawn for each candidate; as many as the sampling says if None.
         sampling: Other than the checkpoint's.
         seed: Another seed, other sounds.
 
@@ -82,10 +73,12 @@ class GeneratorPredictor:
         vocoder: Vocoder,
         looks: Looks,
         model: str,
-        alternatives: int = 3,
+        alternatives: int | None = None,
         sampling: Sampling | None = None,
         seed: int = 0,
     ) -> None:
+        sampling = sampling or generator.sampling
+        alternatives = sampling.draws if alternatives is None else alternatives
         if alternatives < 1:
             raise ValueError(f"GeneratorPredictor: alternatives wanted at least 1, got {alternatives}")
         dim = generator.network.config.feature_dim
@@ -128,22 +121,16 @@ class GeneratorPredictor:
         for index, motion in enumerate(motions):
             frames = self.config.mel_frames(motion.duration_s)
             mels = np.stack(drawn[index * self._alternatives : (index + 1) * self._alternatives])[:, :, :frames]
-            parts.append((mels, self._vocoder.synthesize(mels[0])))
+            parts.append((mels, self._vocoder.synthesize(typical_draw(mels, self._sampling.typical))))
         latency_s = (time.perf_counter() - began) / max(len(motions), 1)
         return [
-            Prediction(
-                motion.start_ns,
-                self.config.sample_rate_hz,
-                wave,
-                mels.mean(axis=0),
-                mels.std(axis=0),
-                motion.contacts,
-                self.name,
-                self.model,
-                latency_s,
-            )
+            prediction_of(self, motion, mels, wave, latency_s)
             for motion, (mels, wave) in zip(motions, parts, strict=True)
         ]
+
+    def streamer(self) -> Streamer:
+        """Predicts without end with the same network, vocoder and looks."""
+        return Streamer(self._generator, self._vocoder, self._looks, seed=self._seed, sampling=self._sampling)
 
     def _noise(self, motion: HandMotion, conditions: Conditions, seed: int) -> Array:
         first = round(motion.start_ns * self.config.sample_rate_hz / (self.config.hop * NANOSECONDS))

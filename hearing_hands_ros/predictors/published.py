@@ -16,6 +16,7 @@ from hearing_hands_ros.model.compact.noise import noise_of_frames
 from hearing_hands_ros.model.published.generator import KIND, LONGEST_S, PublishedGenerator
 from hearing_hands_ros.motion.hands import HANDS, KEYPOINTS
 from hearing_hands_ros.motion.window import NANOSECONDS
+from hearing_hands_ros.predictors.drawn import prediction_of
 from hearing_hands_ros.predictors.protocol import HandMotion, Prediction
 from hearing_hands_ros.predictors.published_encoders import load_encoders
 from hearing_hands_ros.scene.bundle import SceneBundle
@@ -124,7 +125,7 @@ class PublishedPredictor:
             sounds = self._draw([motions[index] for index in members], frames)
             drawn.update(zip(members, sounds, strict=True))
         latency_s = (time.perf_counter() - began) / max(len(motions), 1)
-        return [self._prediction(motion, *drawn[index], latency_s) for index, motion in enumerate(motions)]
+        return [prediction_of(self, motion, *drawn[index], latency_s) for index, motion in enumerate(motions)]
 
     def _latent_frames(self, motion: HandMotion) -> int:
         """Latent frames that cover all mel frames of a window."""
@@ -174,18 +175,3 @@ class PublishedPredictor:
         hop = self.config.hop * LATENT_STRIDE
         first = round(motion.start_ns * self.config.sample_rate_hz / (hop * NANOSECONDS))
         return noise_of_frames(max(first, 0), frames, self._generator.config.velocity.latent, seed)
-
-    def _prediction(self, motion: HandMotion, log_mels: Array, wave: Array, latency_s: float) -> Prediction:
-        frames = self.config.mel_frames(motion.duration_s)
-        log_mels = log_mels[:, :, :frames]
-        return Prediction(
-            motion.start_ns,
-            self.config.sample_rate_hz,
-            wave[: frames * self.config.hop],
-            log_mels.mean(axis=0),
-            log_mels.std(axis=0),
-            motion.contacts,
-            self.name,
-            self.model,
-            latency_s,
-        )

@@ -11,7 +11,27 @@ from hearing_hands_ros.predictors.example_bank import ExampleBank
 from hearing_hands_ros.predictors.protocol import Predictor
 
 if TYPE_CHECKING:
+    from hearing_hands_ros.predictors.streaming import Streamer
     from hearing_hands_ros.vision.view_features import Mode
+
+Progress = Callable[[int, int], object]
+Loader = Callable[[Path, str, str | Path, "Mode", Progress | None], Predictor]
+
+
+def _load_compact(folder: Path, device: str, scene: str | Path, views: Mode, progress: Progress | None) -> Predictor:
+    from hearing_hands_ros.predictors.generator import load_generator  # torch is slow to import
+
+    return load_generator(folder, device, scene, views, progress)
+
+
+def _load_published(folder: Path, device: str, scene: str | Path, views: Mode, progress: Progress | None) -> Predictor:
+    from hearing_hands_ros.predictors.published import load_published
+
+    return load_published(folder, device, scene, views, progress)
+
+
+GENERATORS: dict[str, Loader] = {"compact": _load_compact, "published": _load_published}
+"""Who loads a checkpoint of a kind; whoever has a generator of another kind adds it here."""
 
 
 def load_predictor(
@@ -19,7 +39,7 @@ def load_predictor(
     device: str = "auto",
     scene: str | Path = "",
     views: Mode = "bare",
-    progress: Callable[[int, int], object] | None = None,
+    progress: Progress | None = None,
 ) -> Predictor:
     """Load the predictor of a folder: `bank.yaml` makes it an example bank, `config.yaml` a generator's checkpoint.
 
@@ -46,14 +66,21 @@ def load_predictor(
     from hearing_hands_ros.model.checkpoint import read_config  # torch is slow to import
 
     kind = read_config(path)["kind"]
-    if kind not in ("compact", "published"):
-        raise ValueError(f"{who}: a generator's checkpoint wants kind 'compact' or 'published', got {kind!r}")
+    if kind not in GENERATORS:
+        known = " or ".join(map(repr, GENERATORS))
+        raise ValueError(f"{who}: a generator's checkpoint wants kind {known}, got {kind!r}")
     if not str(scene):
         raise ValueError(f"{who}: a generator wants a scene to look at, got none")
-    if kind == "compact":
-        from hearing_hands_ros.predictors.generator import load_generator
+    return GENERATORS[kind](path, device, scene, views, progress)
 
-        return load_generator(path, device, scene, views, progress)
-    from hearing_hands_ros.predictors.published import load_published
 
-    return load_published(path, device, scene, views, progress)
+def load_streamer(predictor: Predictor) -> Streamer:
+    """What predicts without end with the generator that a predictor has already loaded.
+
+    Raises:
+        ValueError: The predictor has nothing that streams.
+    """
+    make: Callable[[], Streamer] | None = getattr(predictor, "streamer", None)
+    if make is None:
+        raise ValueError(f"load_streamer: wants a compact generator, got {predictor.name!r} ({predictor.model})")
+    return make()

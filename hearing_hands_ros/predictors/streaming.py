@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hearing_hands_ros.model.compact.conditions import conditions_of
+from hearing_hands_ros.model.compact.conditions import Conditions, conditions_of
 from hearing_hands_ros.model.compact.config import PATCH
 from hearing_hands_ros.model.compact.generator import CompactGenerator, Sampling
 from hearing_hands_ros.model.compact.streaming import MelStream
 from hearing_hands_ros.motion.window import NANOSECONDS
-from hearing_hands_ros.predictors.generator import Looks
+from hearing_hands_ros.predictors.looks import Looks
 from hearing_hands_ros.predictors.protocol import Contact, HandMotion
 from hearing_hands_ros.sound.vocoder.protocol import Vocoder
 from hearing_hands_ros.sound.vocoder.streaming import WaveStream
@@ -29,12 +30,43 @@ class StreamedSound:
         log_mel: (F, T).
         audio: (T * hop,).
         anew: Why a new stream begins with this piece; empty if it goes on.
+
+    Raises:
+        ValueError: Sound and spectrogram do not fit, or values are not finite.
     """
 
     start_ns: int
     log_mel: Array
     audio: Array
     anew: str
+
+    def __post_init__(self) -> None:
+        if self.log_mel.ndim != 2 or self.audio.ndim != 1 or self.audio.size % max(self.log_mel.shape[1], 1):
+            raise ValueError(
+                f"StreamedSound: wanted log_mel (F, T) and audio of as many hops, got {self.log_mel.shape} and "
+                f"{self.audio.shape}"
+            )
+        for name in ("log_mel", "audio"):
+            bad = int(np.count_nonzero(~np.isfinite(getattr(self, name))))
+            if bad:
+                raise ValueError(f"StreamedSound: {name} wanted finite values, got {bad} that are not")
+
+
+@dataclass(frozen=True, eq=False)
+class _Window:
+    """What is known of the newest window.
+
+    Attributes:
+        first: Number of the token that it begins with.
+        end: Number of the first token that may still change.
+        last: Number of the mel frame that it ends before.
+        conditions: Of all its tokens.
+    """
+
+    first: int
+    end: int
+    last: int
+    conditions: Conditions
 
 
 class Streamer:
@@ -80,6 +112,7 @@ class Streamer:
         self._past: dict[tuple[int, int], tuple[Contact, Array]] = {}  # by hand and start
         self._anew = "the beginning"
         self._running = False
+        self._window: _Window | None = None
         self._heard = 0  # mel frames since time 0 whose sound was given out
 
     @property
@@ -87,11 +120,18 @@ class Streamer:
         """Least time from a motion to its sound."""
         return (PATCH * self._mel.horizon + self._wave.reach) * self._sequence.hop_s
 
-    def push(self, motion: HandMotion) -> StreamedSound | None:
-        """Take the newest window.
+    @property
+    def waiting(self) -> int:
+        """Pieces that `draw` can draw now."""
+        return self._mel.ready(self._window.end) if self._window else 0
 
-        A stream begins with the first frame of a valid hand. It begins anew when a window leaves a gap after the sound
-        drawn so far or ends before it: what was not given out by then never is.
+    @property
+    def waiting_s(self) -> float:
+        """Length of their sound."""
+        return self.waiting * PATCH * self._mel.chunk * self._sequence.hop_s
+
+    def push(self, motion: HandMotion) -> StreamedSound | None:
+        """Take the newest window and draw all that can be drawn.
 
         Args:
             motion: Begins no later than the sound drawn so far ends; `context_s` earlier is best.
@@ -99,17 +139,84 @@ class Streamer:
         Returns:
             What can be said now and was not before; None if that is nothing.
         """
+        self.take(motion)
+        return self.draw(self.waiting)
+
+    def take(self, motion: HandMotion, from_ns: int = 0) -> None:
+        """Take the newest window.
+
+        A stream begins with the first frame of a valid hand. It begins anew when a window leaves a gap after the sound
+        drawn so far or ends before it: what was not given out by then never is.
+
+        Args:
+            motion: As for `push`.
+            from_ns: A stream that begins with this window begins no earlier.
+        """
         last_ns = motion.start_ns + round((len(motion.valid) - 1) / motion.rate_hz * NANOSECONDS)
         first, end = self._token(motion.start_ns, up=True), self._token(last_ns)
         if self._running and (why := self._break(first, end)):
-            self._running, self._anew = False, why
+            self.stop(why)
         if not self._running:
-            self._running = self._begin(motion, end)
+            self._running = self._begin(motion, end, from_ns)
         if not self._running or end <= first:
-            return None
+            return
         motion, looks = self._with_past(motion)
         conditions = conditions_of(motion, looks, self._looks.scene, self._sequence, self._stamp_ns(PATCH * first))
-        log_mel, audio = self._wave.push(self._mel.push(first, conditions.part(0, end - first)))
+        end_ns = motion.start_ns + round(motion.duration_s * NANOSECONDS)
+        last = end_ns * self._sequence.sample_rate_hz // (self._sequence.hop * NANOSECONDS)
+        self._window = _Window(first, end, min(last, PATCH * (first + len(conditions.hands))), conditions)
+
+    def draw(self, pieces: int = 1) -> StreamedSound | None:
+        """Draw the next pieces of what was taken.
+
+        Args:
+            pieces: So many, or as many as are `waiting`.
+
+        Returns:
+            What can be said now and was not before, which is the sound of earlier pieces; None if that is nothing.
+        """
+        if self._window is None:
+            return None
+        first, known = self._window.first, self._window.end - self._window.first
+        return self._sound(*self._wave.push(self._mel.push(first, self._window.conditions.part(0, known), pieces)))
+
+    def finish(self) -> StreamedSound | None:
+        """Draw all that is left when no motion follows, up to the end of the newest window; a new stream comes next.
+
+        Returns:
+            What was not said before, whole mel frames; None if that is nothing.
+        """
+        window = self._window
+        if window is None:
+            return None
+        parts = self._wave.push(self._mel.finish(window.first, window.conditions)), self._wave.finish()
+        log_mel = np.concatenate([mel for mel, _ in parts], axis=1)[:, : window.last - self._heard]
+        audio = np.concatenate([wave for _, wave in parts])[: log_mel.shape[1] * self._sequence.hop]
+        sound = self._sound(log_mel, audio)
+        self.stop("the one before was finished")
+        return sound
+
+    def stop(self, why: str) -> None:
+        """End the stream; what was not given out never is.
+
+        Args:
+            why: The next one begins, for its `anew`.
+        """
+        self._running, self._window, self._anew = False, None, why
+
+    def renewed(self, why: str) -> Streamer:
+        """Another one with the same network and vocoder that shares no state with this one, which may hang.
+
+        Args:
+            why: Its stream begins, for its `anew`.
+        """
+        other = copy(self)
+        other._mel, other._wave, other._past = copy(self._mel), copy(self._wave), {}
+        other.stop(why)
+        return other
+
+    def _sound(self, log_mel: Array, audio: Array) -> StreamedSound | None:
+        """The next piece, if there is anything in it."""
         if not audio.size:
             return None
         sound = StreamedSound(self._stamp_ns(self._heard), log_mel, audio, self._anew)
@@ -126,12 +233,13 @@ class Streamer:
             return f"time went back by {(drawn - end) * PATCH * self._sequence.hop_s:.2f} s"
         return ""
 
-    def _begin(self, motion: HandMotion, end: int) -> bool:
+    def _begin(self, motion: HandMotion, end: int, from_ns: int) -> bool:
         """Begin with the first valid hand, if there is one before token `end`."""
         frames = np.flatnonzero(motion.valid.any(axis=1))
         if not frames.size:
             return False
-        token = self._token(motion.start_ns + round(frames[0] / motion.rate_hz * NANOSECONDS), up=True)
+        first_ns = motion.start_ns + round(frames[0] / motion.rate_hz * NANOSECONDS)
+        token = self._token(max(first_ns, from_ns), up=True)
         if token >= end:
             return False
         self._mel.begin(token)

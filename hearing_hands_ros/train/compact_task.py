@@ -197,6 +197,7 @@ class CompactTask:
         training: Mapping[str, Any],
         sampling: Sampling,
         teachers: str | None = None,
+        vocoder: str = "",
     ) -> None:
         """Write a checkpoint folder, and say what data it was trained on.
 
@@ -206,6 +207,7 @@ class CompactTask:
             training: What else is known of the run.
             sampling: How it wants to be sampled.
             teachers: Licence of the checkpoint that taught it, if one did.
+            vocoder: Makes it heard; where none is named, `load_generator` takes the one that ships.
         """
         info = self.dataset.info
         licences = "; ".join(f"{what}: {licence}" for what, licence in info.licences.items())
@@ -216,6 +218,7 @@ class CompactTask:
             "sequence": asdict(self.sequence),
             "encoder": info.encoder,
             "sampling": asdict(sampling),
+            **({"vocoder": vocoder} if vocoder else {}),
             "training": {**training, **data},
             "licence": licences if teachers in (None, licences) else f"{licences}; teacher: {teachers}",
         }

@@ -23,6 +23,7 @@ from hearing_hands_ros.model.published.config import PublishedConfig
 from hearing_hands_ros.model.published.generator import KIND
 from hearing_hands_ros.model.published.sampler import sample
 from hearing_hands_ros.model.published.velocity import STEPS, VelocityNetwork
+from hearing_hands_ros.predictors.published_encoders import KEY
 from hearing_hands_ros.sequence import SequenceConfig
 from hearing_hands_ros.train.published_config import PublishedTraining
 from hearing_hands_ros.train.published_data import PublishedBatches
@@ -141,7 +142,10 @@ class PublishedTask:
         return [Sample(items.names[i], drawn[n], true[n]) for n, i in enumerate(chosen)]
 
     def export(self, network: nn.Module, folder: Path, training: Mapping[str, Any]) -> None:
-        """A folder like the one that the autoencoder came from, with what was trained in place of what was there."""
+        """A folder like the one that the autoencoder came from, with what was trained in place of what was there.
+
+        Image encoders that are named there are named again: the features of the data are theirs.
+        """
         kept = {name: t for name, t in self._given.tensors.items() if name.startswith(("autoencoder.", "vocoder."))}
         held_out = list(self.options.data.held_out)
         data = {"dataset": self.dataset.folder.name, "items": len(self._train), "held_out": held_out}
@@ -151,6 +155,8 @@ class PublishedTask:
             "training": {**training, **data, "objective": asdict(self.options.objective)},
             "licence": f"that of the data; autoencoder and vocoder: {self._given.config['licence']}",
         }
+        if KEY in self._given.config:
+            config[KEY] = self._given.config[KEY]
         save_checkpoint(folder, KIND, config, {**network.state_dict(), **kept})
 
     def _error(self, network: nn.Module, batch: Batch, generator: Generator, steps: Tensor, kept: Tensor) -> Tensor:

@@ -105,10 +105,14 @@ class StudentTask:
         return self._compact.samples(network, count, generator)
 
     def export(self, network: nn.Module, folder: Path, training: Mapping[str, Any]) -> None:
-        """A folder that `CompactGenerator.load` takes, to be sampled in few steps without guidance."""
+        """A folder that `CompactGenerator.load` takes, to be sampled in few steps without guidance.
+
+        It is heard through the teacher's vocoder.
+        """
         told = {**training, "teacher": self.teacher.told(), "objective": asdict(self.options.objective)}
         sampling = Sampling(self.options.objective.steps, 1.0, self.options.teacher.shift)
-        self._compact.write(network, folder, told, sampling, self.teacher.checkpoint.config["licence"])
+        teacher = self.teacher.checkpoint.config
+        self._compact.write(network, folder, told, sampling, teacher["licence"], teacher.get("vocoder", ""))
 
     def _lesson(self, batch: Batch) -> _Pair:
         """The batch's pair; the last `pairs.batches` are kept."""

@@ -56,6 +56,18 @@ def test_what_is_saved_comes_back_bit_for_bit_and_fills_a_network_without_weight
     assert sorted(path.name for path in tmp_path.iterdir()) == [CONFIG, WEIGHTS]
 
 
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664), (0o077, 0o600)])
+def test_who_may_read_a_checkpoint_is_as_for_any_new_file(tmp_path: Path, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        for _ in range(2):  # the second time it is replaced
+            save_checkpoint(tmp_path / "model", "tiny", CONFIG_OF_IT, network().state_dict())
+    finally:
+        os.umask(before)
+    for name in (CONFIG, WEIGHTS):
+        assert (tmp_path / "model" / name).stat().st_mode & 0o777 == mode
+
+
 def test_one_file_fills_several_networks_by_prefix(tmp_path: Path) -> None:
     parts = {"a.": nn.Linear(2, 2), "b.": nn.Linear(3, 1)}
     tensors = {prefix + name: t for prefix, part in parts.items() for name, t in part.state_dict().items()}

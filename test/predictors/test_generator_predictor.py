@@ -1,6 +1,7 @@
 """Prediction by generation, with random weights: what does not depend on training."""
 
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from hearing_hands_ros.model.compact.generator import CompactGenerator  # noqa: 
 from hearing_hands_ros.model.compact.network import CompactNetwork  # noqa: E402
 from hearing_hands_ros.predictors.generator import GeneratorPredictor  # noqa: E402
 from hearing_hands_ros.predictors.protocol import Contact, HandMotion  # noqa: E402
-from hearing_hands_ros.predictors.registry import load_predictor  # noqa: E402
+from hearing_hands_ros.predictors.registry import load_predictor, load_streamer  # noqa: E402
 from hearing_hands_ros.scene.bundle import SceneBundle  # noqa: E402
 from hearing_hands_ros.scene.surface import SplatSurface  # noqa: E402
 from hearing_hands_ros.sequence import SequenceConfig  # noqa: E402
@@ -113,6 +114,15 @@ def test_windows_of_one_motion_agree_where_they_overlap(predictor):
     inside = slice(40 + reach, one.log_mel.shape[1] - reach)
     difference = one.log_mel[:, inside] - two.log_mel[:, : one.log_mel.shape[1] - 40][:, reach:-reach]
     assert np.abs(difference).mean() < 0.03  # bfloat16; other noise makes it 0.5 and more
+
+
+def test_what_is_loaded_streams_too_and_what_cannot_is_named(predictor):
+    sound = load_streamer(predictor).push(motion(touch(0.5), seconds=3.0))
+    assert sound.log_mel.shape[0] == 80
+    assert sound.start_ns - START_NS < 40_000_000
+    bank = load_predictor(Path(__file__).parents[2] / "demo" / "bank")
+    with pytest.raises(ValueError, match=r"load_streamer: wants a compact generator, got 'example' \(.*@"):
+        load_streamer(bank)
 
 
 def test_looks_of_another_length_are_refused(checkpoint, predictor):

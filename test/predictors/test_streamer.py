@@ -172,6 +172,60 @@ def test_a_window_that_says_nothing_new_gives_nothing(generator):
     assert blind.push(window(whole, 0.04)) is None
 
 
+def test_what_is_finished_gives_the_whole_timeline_and_then_begins_anew(generator):
+    whole, (streamer, _) = motion(4.03), streamer_of(generator)
+    given = [*sounds(streamer, whole, np.arange(0.5, 4.01, 0.5)), *sounds(streamer, whole, [4.03])]
+    before, _ = joined(given)
+    last = streamer.finish()
+    log_mel, _ = joined([*given, last])
+    begin_s, end_s = (ns / NS for ns in (given[0].start_ns - DAY_NS, last.start_ns - DAY_NS))
+    assert begin_s < 2 * PATCH * SEQUENCE.hop_s
+    end_s += len(last.audio) / 16000
+    assert len(whole.valid) / 30 - SEQUENCE.hop_s < end_s <= len(whole.valid) / 30
+    assert log_mel[:, before.shape[1] :].std() > 0.5 * before.std()
+    assert streamer.finish() is None
+    after = sounds(streamer, whole, [2.0, 3.0])
+    assert after[0].anew == "the one before was finished"
+
+
+def test_a_stream_that_begins_now_says_nothing_of_what_was_before(generator):
+    whole, (streamer, _) = motion(6.0), streamer_of(generator)
+    streamer.take(window(whole, 3.0), at(2.5))
+    given = [streamer.draw() for _ in range(streamer.waiting)]
+    streamer.take(window(whole, 4.5), at(4.0))
+    assert streamer.waiting_s == pytest.approx(0.256 * streamer.waiting)
+    given += [streamer.draw() for _ in range(streamer.waiting)]
+    assert streamer.waiting == 0
+    given = [sound for sound in given if sound is not None]
+    joined(given)
+    assert 0 <= given[0].start_ns - at(2.5) < PATCH * SEQUENCE.hop_s * NS
+    assert len(given) > 2
+
+
+def test_one_that_takes_the_place_of_another_shares_nothing_with_it(generator):
+    whole, (streamer, _) = motion(6.0), streamer_of(generator)
+    wanted = sounds(streamer_of(generator)[0], whole, np.arange(0.5, 6.01, 0.5))
+    given = sounds(streamer, whole, np.arange(0.5, 3.01, 0.5))
+    other = streamer.renewed("it broke")
+    assert sounds(other, whole, [2.0, 3.0])[0].anew == "it broke"
+    given += sounds(streamer, whole, np.arange(3.5, 6.01, 0.5))
+    np.testing.assert_array_equal(joined(given)[0], joined(wanted)[0])
+
+
+def test_sound_that_is_not_finite_is_named(generator):
+    class Broken(GriffinLim):
+        def synthesize(self, log_mel):
+            return super().synthesize(log_mel) * self.factor
+
+        factor = 1.0
+
+    vocoder = Broken(SEQUENCE, rounds=4)
+    streamer = Streamer(generator, vocoder, MadeUpLooks())
+    vocoder.factor = np.nan
+    with pytest.raises(ValueError, match="StreamedSound: audio wanted finite values, got"):
+        streamer.push(window(motion(4.0), 3.0))
+
+
 def test_looks_that_the_generator_does_not_know_are_named(generator):
     looks = MadeUpLooks()
     looks.scene = np.ones(7, np.float32)

@@ -57,6 +57,18 @@ def test_pieces_of_any_size_join_to_what_the_whole_sounds_like(vocoder, reach, s
     assert np.abs(wave - whole[: wave.size]).max() < 1e-3 * np.abs(whole).max()
 
 
+def test_what_is_finished_sounds_to_its_end_as_the_whole_does(vocoder, reach):
+    mel = spectrogram()
+    stream = WaveStream(vocoder, SEQUENCE, reach)
+    parts = [*(stream.push(mel[:, at : at + 30]) for at in range(0, mel.shape[1], 30)), stream.finish()]
+    heard, wave = np.concatenate([part for part, _ in parts], axis=1), np.concatenate([part for _, part in parts])
+    np.testing.assert_array_equal(heard, mel)
+    whole = vocoder.synthesize(mel)
+    assert wave.shape == whole.shape
+    assert np.abs(wave - whole).max() < 1e-3 * np.abs(whole).max()
+    assert stream.finish()[1].size == 0
+
+
 def test_with_less_reach_than_the_vocoder_has_pieces_do_not_fit(vocoder):
     mel = spectrogram()
     stream = WaveStream(vocoder, SEQUENCE, 2)

@@ -58,6 +58,7 @@ def published(tmp_path_factory):
         "vocoder": {"width": 32, "rates": rates, "kernels": kernels},
     }
     config = {"network": network, "sequence": asdict(SequenceConfig()), "training": "none", "licence": "CC0-1.0"}
+    config["encoders"] = {"global": "open_clip:ViT-B-32", "local": "open_clip:ViT-B-32"}
     save_checkpoint(folder / "given", "published", config, tensors)
     return folder
 
@@ -103,6 +104,7 @@ def test_it_learns_and_leaves_a_whole_checkpoint(published, tmp_path):
     kinds = {name.split(".")[0] for name in made.tensors}
     assert kinds == {"conditioner", "velocity", "autoencoder", "vocoder"}
     assert made.config["network"]["conditioner"]["global_dim"] == 5
+    assert made.config["encoders"] == given.config["encoders"]
     generator = PublishedGenerator.load(tmp_path / "best", "cpu", fast=False)
     conditions = torch.randn(1, 30, 126), torch.randn(1, 4, 5), torch.randn(1, 4, 7)
     log_mel, wave = generator.generate(*conditions, torch.Generator().manual_seed(0), steps=2)

@@ -48,6 +48,7 @@ def made_teacher(folder, *, kind="compact", encoder="tiny", dim=DIM, sequence=SE
         "encoder": encoder,
         "training": {"steps": 7},
         "licence": "Apache-2.0",
+        "vocoder": "griffin_lim",
     }
     save_checkpoint(folder, kind, document, model.state_dict())
     return folder
@@ -128,7 +129,7 @@ def test_a_student_does_in_one_step_what_its_guided_teacher_does_in_many(tmp_pat
 def test_what_a_student_leaves_says_how_to_sample_it_and_who_taught_it(tmp_path, teacher, words, task):
     fit(load_config(task, [*words, f"run.out={tmp_path}", "run.steps=1", "objective.steps=2"]))
     told = load_checkpoint(tmp_path / "best", "compact").config
-    assert told["sampling"] == {"steps": 2, "guidance": 1.0, "shift": SHIFT}
+    assert told["sampling"] == asdict(Sampling(2, 1.0, SHIFT))
     assert told["training"]["task"] == task
     assert told["training"]["dataset"] == "made"
     assert told["training"]["teacher"]["training"] == {"steps": 7}
@@ -137,6 +138,7 @@ def test_what_a_student_leaves_says_how_to_sample_it_and_who_taught_it(tmp_path,
         == load_checkpoint(teacher, "compact").config["sha256"]["model.safetensors"]
     )
     assert told["licence"] == "sound: CC0-1.0; teacher: Apache-2.0"
+    assert told["vocoder"] == "griffin_lim"
 
 
 def test_a_student_that_takes_all_steps_of_its_unguided_teacher_has_nothing_to_learn(words):

@@ -141,7 +141,7 @@ class CompactNetwork(nn.Module):
                 f"{count} tokens, got {tuple(x.shape)}"
             )
         patches = x.reshape(batch, bins, count, PATCH).permute(0, 2, 3, 1).flatten(2)
-        joined, *reminders = context.to(patches.dtype).split(self.config.dim, dim=-1)
+        joined, *reminders = context.to(patches.dtype).chunk(1 + len(self.blocks), dim=-1)
         h = self.enter(torch.cat([patches, joined], dim=-1))
         step = self.time(_sinusoids(t).to(h.dtype))
         shift = self.modulation(step).reshape(batch, 6, 1, -1)

@@ -62,12 +62,13 @@ class MelStream:
         self.next = token
         self._past: list[Tensor] = []  # how the frames that were given out last came to be
 
-    def push(self, first: int, conditions: Conditions) -> Array:
+    def push(self, first: int, conditions: Conditions, most: int | None = None) -> Array:
         """Take what is known of a window that ends later than those before; go on as far as that allows.
 
         Args:
             first: Number of the token that the conditions begin with; not after `next`.
             conditions: Of the window, all its tokens as they will stay.
+            most: Pieces that are drawn; as many as can be if None.
 
         Returns:
             (F, T) log-mel of the next T = PATCH * (whole pieces of `chunk`) frames; T may be 0.
@@ -77,23 +78,44 @@ class MelStream:
         """
         if first > self.next:
             raise ValueError(f"MelStream: first wanted at most {self.next}, where the next piece begins, got {first}")
-        pieces = [np.zeros((self.generator.sequence.bins, 0), np.float32)]
-        while self.next + self.chunk + self.horizon <= first + len(conditions.hands):
-            pieces.append(self._piece(first, conditions))
-        return np.concatenate(pieces, axis=1)
+        ready = self.ready(first + len(conditions.hands))
+        count = ready if most is None else min(ready, most)
+        pieces = [self._piece(first, conditions, self.chunk, self.horizon) for _ in range(count)]
+        return np.concatenate([np.zeros((self.generator.sequence.bins, 0), np.float32), *pieces], axis=1)
 
-    def _piece(self, first: int, conditions: Conditions) -> Array:
-        """Draw the next piece and go on behind it."""
+    def finish(self, first: int, conditions: Conditions) -> Array:
+        """Draw what is left of a window that nothing follows, its last tokens with no future to know.
+
+        Args:
+            first: Number of the token that the conditions begin with; not after `next`.
+            conditions: Of the window, all its tokens.
+
+        Returns:
+            (F, T) log-mel from the next piece to the window's end; T may be 0.
+
+        Raises:
+            ValueError: There is a gap before the window.
+        """
+        whole = self.push(first, conditions)
+        left = first + len(conditions.hands) - self.next
+        return whole if left <= 0 else np.concatenate([whole, self._piece(first, conditions, left, 0)], axis=1)
+
+    def ready(self, end: int) -> int:
+        """How many pieces can be drawn once all tokens before `end` are known."""
+        return max((end - self.horizon - self.next) // self.chunk, 0)
+
+    def _piece(self, first: int, conditions: Conditions, length: int, horizon: int) -> Array:
+        """Draw the next tokens, so many and a horizon, and go on behind them."""
         before = min(self._past[0].shape[-1] // PATCH, self.next - first) if self._past else 0
-        begin, end = self.next - before, self.next + self.chunk + self.horizon
+        begin, end = self.next - before, self.next + length + horizon
         sound, moves = self._draw(
             conditions.part(begin - first, end - first),
             self._noise(PATCH * begin, PATCH * (end - begin)),
             [move[..., move.shape[-1] - PATCH * before :] for move in self._past],
         )
-        piece = slice(PATCH * before, PATCH * (before + self.chunk))
+        piece = slice(PATCH * before, PATCH * (before + length))
         self._past = [move[..., max(piece.stop - PATCH * self.context, 0) : piece.stop].clone() for move in moves]
-        self.next += self.chunk
+        self.next += length
         return sound[:, piece]
 
     def _noise(self, first: int, frames: int) -> Array:

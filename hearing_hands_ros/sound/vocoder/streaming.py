@@ -79,10 +79,19 @@ class WaveStream:
             (F, n) the oldest frames not given out before, and their sound (n * hop,); n may be 0.
         """
         self._mel = np.concatenate([self._mel, mel], axis=1)
-        begin, end = self._before, self._mel.shape[1] - self.reach
+        return self._heard_until(self._mel.shape[1] - self.reach)
+
+    def finish(self) -> tuple[Array, Array]:
+        """Sound of the frames that are left when none follows, as `push` gives it; what comes then follows silence."""
+        heard = self._heard_until(self._mel.shape[1])
+        self.begin()
+        return heard
+
+    def _heard_until(self, end: int) -> tuple[Array, Array]:
+        """Frames of `_mel` not given out before, up to frame `end`, and their sound."""
+        begin, hop = self._before, self._sequence.hop
         if end <= begin:
-            return mel[:, :0], np.zeros(0, np.float32)
-        hop = self._sequence.hop
+            return self._mel[:, :0], np.zeros(0, np.float32)
         wave = self.vocoder.synthesize(self._mel)[begin * hop : end * hop]
         heard = self._mel[:, begin:end]
         dropped = max(end - self.reach, 0)

@@ -142,6 +142,27 @@ def test_pieces_meet_as_other_frames_do():
     assert far[Restless] > 0.2
 
 
+@pytest.mark.parametrize("tokens", [3, 16, 17, 50])
+def test_what_nothing_follows_is_drawn_to_its_end(random_weights, tokens):
+    whole = conditions(tokens)
+    stream = stream_of(random_weights)
+    pushed = stream.push(FIRST, whole.part(0, max(tokens - 5, 0)))
+    left = stream.finish(FIRST, whole)
+    assert pushed.shape[1] + left.shape[1] == PATCH * tokens
+    alone = stream_of(random_weights).finish(FIRST, whole)
+    np.testing.assert_allclose(np.concatenate([pushed, left], axis=1), alone, atol=1e-5)
+    assert stream.finish(FIRST, whole).shape == (80, 0)
+
+
+def test_one_piece_at_a_time_is_the_same(random_weights):
+    whole, stream, pieces = conditions(60), stream_of(random_weights), []
+    at_once = stream_of(random_weights).push(FIRST, whole)
+    while stream.ready(FIRST + 60):
+        pieces.append(stream.push(FIRST, whole, 1))
+        assert pieces[-1].shape == (80, PATCH * CHUNK)
+    np.testing.assert_array_equal(np.concatenate(pieces, axis=1), at_once)
+
+
 def test_a_gap_or_a_length_that_cannot_be_is_named(random_weights):
     stream = stream_of(random_weights)
     with pytest.raises(ValueError, match=f"first wanted at most {FIRST}, .* got {FIRST + 1}"):
