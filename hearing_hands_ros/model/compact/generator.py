@@ -50,7 +50,7 @@ class Sampling:
     guidance: float = 1.0
     shift: float = 1.0
     draws: int = 3
-    typical: float = 0.4
+    typical: float = 0.5
 
     def __post_init__(self) -> None:
         for name in ("steps", "draws"):
