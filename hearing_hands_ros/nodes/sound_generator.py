@@ -18,7 +18,7 @@ from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.msg import Audio, ContactEvent, HandTrajectory, MelSpectrogram, SoundPrediction
 from hearing_hands_ros.predictors.candidates import contact_of, cut, find_touches
 from hearing_hands_ros.predictors.checked import predict_checked
-from hearing_hands_ros.predictors.protocol import HandMotion, Prediction
+from hearing_hands_ros.predictors.protocol import HandMotion, Prediction, Prepares
 from hearing_hands_ros.predictors.registry import load_predictor, load_streamer
 from hearing_hands_ros.predictors.touch_windows import TouchWindows
 from hearing_hands_ros.predictors.worker import Worker
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from hearing_hands_ros.vision.view_features import Mode
 
 HANDS_WAIT_S = 1.0  # the tracker sends a window twice a second
+REMEMBERED_TOUCHES = 100  # that were prepared
 MOST_HANGING = 3  # predictions that may hang, each on a thread that cannot be ended
 CHECK_S = 0.1
 
@@ -124,6 +125,7 @@ class SoundGenerator(ManagedNode):
         self._last_error = ""
         self._touches = TouchWindows(self.p.lead_s, self.p.tail_s)
         self._waiting: deque[Future[Any]] = deque()
+        self._prepared: deque[int] = deque(maxlen=REMEMBERED_TOUCHES)
         if streamer is not None:  # last of all: what makes topics must not be made twice when something is refused
             self._stream = PredictedStream(self, streamer, self._predictor.config, self._submit_piece, self._fail)
         self.get_logger().info(f"predictor '{self._predictor.name}', model '{self._predictor.model}'")
@@ -198,6 +200,7 @@ class SoundGenerator(ManagedNode):
         since_ns = self._since(motion)
         if since_ns is None:
             return
+        self._prepare(motion, message)
         both = list(zip(message.contacts, motion.contacts, strict=True))
         ended = [event.phase == ContactEvent.ENDED and touch.end_ns > since_ns for event, touch in both]
         events = {(touch.contact_id, touch.start_ns): event for event, touch in both}
@@ -209,6 +212,21 @@ class SoundGenerator(ManagedNode):
             self._fail(f"sound_generator: {error}")
         if self._stream is not None:
             self._stream.push(motion, message.header.frame_id)
+
+    def _prepare(self, motion: HandMotion, message: HandTrajectory) -> None:
+        """Let the predictor begin with touches that still last."""
+        if not isinstance(self._predictor, Prepares):
+            return
+        last = {
+            event.id: touch
+            for event, touch in zip(message.contacts, motion.contacts, strict=True)
+            if event.phase == ContactEvent.STARTED and event.id not in self._prepared
+        }
+        if last:
+            self._prepared.extend(last)
+            touched = replace(motion, contacts=tuple(last.values()))
+            # Where it fails the prediction will fail too, and say so.
+            self._worker.submit(self._predictor.prepare, touched, allowed_s=self.p.deadline_s)
 
     def _since(self, motion: HandMotion) -> int | None:
         """Return the time after which touches that end are ours to predict; None while the clock stands at zero.

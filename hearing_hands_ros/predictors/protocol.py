@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args
+from typing import Literal, Protocol, get_args, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -195,3 +195,11 @@ class Predictor(Protocol):
         Raises:
             ValueError: A candidate is too short for one mel frame.
         """
+
+
+@runtime_checkable
+class Prepares(Protocol):
+    """A predictor that can do part of its work while a touch still lasts."""
+
+    def prepare(self, motion: HandMotion) -> None:
+        """Do what the prediction of the motion's touches will want; changes no prediction."""

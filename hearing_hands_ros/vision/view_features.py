@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearing_hands_ros.predictors.protocol import HandMotion
+from hearing_hands_ros.scene.camera import Camera
 from hearing_hands_ros.scene.splats import SplatScene
 from hearing_hands_ros.scene.views import Moment, SceneViews, Staged
 from hearing_hands_ros.vision.baked import BakedFeatures
@@ -18,6 +20,7 @@ from hearing_hands_ros.vision.encoder import Features, ImageEncoder
 
 Mode = Literal["bare", "exact", "baked", "auto"]
 LOOKED_UP: tuple[Mode, ...] = ("baked", "auto")
+KNOWN_SPOTS = 1000  # whose cameras are kept
 STEADY = 0.7  # `auto` renders where neighbouring cells look less alike than this (cosine): at edges
 
 
@@ -68,6 +71,7 @@ class ViewFeatures:
             raise ValueError(f"ViewFeatures: baked features wanted from {encoder.name!r}, got {baked.encoder!r}")
         self.mode, self.views, self.cache = mode, views, FeatureCache(encoder)
         self._scene, self._baked = scene, baked
+        self._cameras: OrderedDict[bytes, Camera] = OrderedDict()
 
     def window(self, motion: HandMotion) -> WindowFeatures:
         """Features of a motion at the views' rate, from its first frame on."""
@@ -102,6 +106,8 @@ class ViewFeatures:
         Returns:
             (V, D), and (V,) which were looked up; V may be 0.
         """
+        if self.mode == "bare" and all(moment.point_m is not None for moment in moments):
+            return self._spots(moments), np.zeros(len(moments), np.bool_)
         return self._local([self.views.stage(moment) for moment in moments], [_drawn(moment) for moment in moments])
 
     def bare_scene(self) -> Features:
@@ -110,6 +116,22 @@ class ViewFeatures:
             [(self._scene, "global", ())], lambda _: self.views.render([self.views.global_camera], [None])
         )
         return np.asarray(features[0])
+
+    def _spots(self, moments: Sequence[Moment]) -> Features:
+        """(V, D) features of touched spots without a hand; those of touches that are told again cost nothing."""
+        if not moments:
+            return np.zeros((0, self.cache.encoder.dim), np.float32)
+        cameras = [self._camera(np.asarray(m.point_m, np.float64), np.asarray(m.normal, np.float64)) for m in moments]
+        keys = [(self._scene, "local", (), pose_key(c.position, c.rotation_wxyz)) for c in cameras]
+        return self.cache.encode(keys, lambda which: self.views.render([cameras[i] for i in which], None))
+
+    def _camera(self, point_m: NDArray[np.float64], normal: NDArray[np.float64]) -> Camera:
+        key = point_m.tobytes() + normal.tobytes()
+        if key not in self._cameras:
+            self._cameras[key] = self.views.surface_camera(point_m, normal)
+            if len(self._cameras) > KNOWN_SPOTS:
+                self._cameras.popitem(last=False)
+        return self._cameras[key]
 
     def _scenes(self, bodies: Sequence[SplatScene | None], hands: Sequence[tuple[bytes, ...]]) -> Features:
         return self.cache.encode(

@@ -12,7 +12,7 @@ pytest.importorskip("safetensors", reason="checkpoints are safetensors")
 from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import DiagnosticStatus
 from goals import Goal
-from hearing_hands_ros.msg import Audio, HandTrajectory, SoundPrediction
+from hearing_hands_ros.msg import Audio, ContactEvent, HandTrajectory, SoundPrediction
 from lifecycle import Lifecycle
 from ros_domain import wait_until
 from small_compact import save_small_compact
@@ -28,7 +28,7 @@ class Generator:
     """The node, and the touches that it is told of."""
 
     def __init__(self, ros, model, scene, **parameters):
-        self.ros, self._closed = ros, Path(model) / "closed"
+        self.ros, self.model, self._closed = ros, Path(model), Path(model) / "closed"
         parameters = {"model": str(model), "scene": str(scene), "device": "cpu", **parameters}
         self.node = ros.start(str(SCRIPT), parameters, environment={"PYTHONPATH": str(SCRIPT.parents[2])})
         self.hands = ros.talk(HandTrajectory, "hands")
@@ -122,6 +122,22 @@ def test_a_prediction_that_hangs_is_given_up_and_another_thread_predicts(generat
         generator.works()
     generator.diagnostics.wait_for_value("hanging_threads", lambda count: count == 0)
     assert late not in generator.predicted_numbers
+
+
+def test_a_touch_that_lasts_is_prepared_once_and_predicted_when_it_has_ended(generator):
+    prepared = generator.model / "prepared"
+    start = time.time_ns()
+    lasting = [
+        touch(start, number, material, phase=ContactEvent.STARTED)
+        for number, material in ((701, "wood"), (702, "throws"))
+    ]
+    for _ in range(3):
+        generator.hands.publish(window(time.time_ns(), lasting))
+        time.sleep(0.05)
+    wait_until(lambda: prepared.exists() and "702" in prepared.read_text(), 5.0, lambda: "what was prepared")
+    generator.hands.publish(window(time.time_ns(), [touch(start, 701)]))
+    generator.is_predicted(701)
+    assert prepared.read_text().split() == ["701", "702"]
 
 
 def test_a_goal_that_hangs_is_aborted_and_the_next_one_is_served(generator):

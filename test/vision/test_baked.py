@@ -164,6 +164,19 @@ def test_bare_shows_the_touched_place_without_the_hand(
     assert np.abs(with_hand - wanted).max() > 0.1
 
 
+def test_a_touch_that_is_told_again_is_not_looked_at_again(
+    bundle: SceneBundle, surface: SplatSurface, views: SceneViews
+) -> None:
+    features = ViewFeatures(views, ColourGrid(), bundle.sha256, mode="bare")
+    grass, wood = touch(bundle, surface, "grass"), touch(bundle, surface, "wood")
+    first, _ = features.touches([grass])
+    asked = features.cache.misses
+    both, _ = features.touches([grass, wood])
+    assert features.cache.misses == asked + 1
+    np.testing.assert_array_equal(both[0], first[0])
+    assert features.touches([])[0].shape == (0, ColourGrid().dim)
+
+
 def test_auto_renders_where_the_surface_changes(
     bundle: SceneBundle, surface: SplatSurface, views: SceneViews, baked: BakedFeatures
 ) -> None:
