@@ -118,7 +118,7 @@ def compact(seconds: float, folder: Path) -> Way:
         frames, bins = PATCH * len(conditions.hands), generator.sequence.bins
         noise = [noise_of_frames(0, frames, bins, draw) for draw in range(generator.sampling.draws)]
         mels = np.stack(generator.generate([conditions] * len(noise), noise))
-        return torch.from_numpy(voice.synthesize(typical_draw(mels, generator.sampling.typical)))
+        return torch.from_numpy(voice.synthesize(typical_draw(mels, generator.sampling)))
 
     return run
 

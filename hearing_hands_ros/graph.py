@@ -2,8 +2,8 @@
 
 Plain Python, no ROS: options go in, `NodeSpec`s come out.
 
-The rule for parameters, lowest first: the package's `config/<node>.yaml`; the shipped model and the demo's scene and
-bank, so that the graph starts without any argument; the user's `params_file`; arguments that were given. An empty text
+The rule for parameters, lowest first: the package's `config/<node>.yaml`; the shipped model and the demo's scene, so
+that the graph starts without any argument; the user's `params_file`; arguments that were given. An empty text
 is "not given".
 """
 
@@ -20,8 +20,7 @@ RESPAWN_DELAY_S = 2.0
 
 DEMO_SCENE = "demo/scene"
 MODEL = "models/compact"
-DEMO_BANK = "demo/bank"
-BANK_FILE = "bank.yaml"
+DEMO_CALIBRATION = "demo/calibration.yaml"
 DEMO_BAG = "demo/touches.mcap"
 DEMO_PARAMETERS = "demo/params.yaml"
 DEMO_SOUND_TOPIC = "/microphone/audio"
@@ -55,13 +54,19 @@ class Options:
         "Folder of the checkpoint or sound bank that predicts; empty: what params_file says, else the compact "
         "generator that comes with the package.",
     )
-    bank: str = argument(
+    calibration: str = argument(
         "",
-        "Folder of the sound bank that heard touches are compared with; empty: the model if it is one, else what "
-        "params_file says, else the demo's.",
+        "Scores of normal touches that heard ones are compared with (`hearing-hands calibrate normal`); empty: what "
+        "params_file says, else none, and every verdict is UNKNOWN.",
     )
     device: str = argument(
         "", "Where the model computes; empty: what params_file says, else auto.", ("", "auto", "cuda", "cpu")
+    )
+    views: str = argument(
+        "",
+        "How a checkpoint sees what is touched: rendered without the hand, rendered with it, looked up in features "
+        "that were baked, or looked up where that is safe; empty: what params_file says, else bare.",
+        ("", "bare", "exact", "baked", "auto"),
     )
     microphone: str = argument(
         "",
@@ -103,15 +108,15 @@ NODES = (
 """Every executable of the package."""
 
 PREDICT_ARGUMENTS = (
-    "namespace", "use_sim_time", "params_file", "scene", "model", "device", "microphone", "bank", "autostart",
-    "use_respawn", "log_level", "demo",
+    "namespace", "use_sim_time", "params_file", "scene", "model", "device", "views", "microphone", "calibration",
+    "autostart", "use_respawn", "log_level", "demo",
 )  # fmt: skip
 COMPARE_ARGUMENTS = (
-    "namespace", "use_sim_time", "params_file", "bank", "microphone", "autostart", "use_respawn", "log_level",
+    "namespace", "use_sim_time", "params_file", "calibration", "microphone", "autostart", "use_respawn", "log_level",
 )  # fmt: skip
 REPLAY_ARGUMENTS = (
-    "bag", "rate", "start_s", "loop", "graph", "namespace", "params_file", "scene", "model", "device", "microphone",
-    "bank", "autostart", "use_respawn", "log_level",
+    "bag", "rate", "start_s", "loop", "graph", "namespace", "params_file", "scene", "model", "device", "views",
+    "microphone", "calibration", "autostart", "use_respawn", "log_level",
 )  # fmt: skip
 
 
@@ -167,11 +172,17 @@ class NodeSpec:
     log_level: str
     ends_graph: bool = False
 
+    @property
+    def enclave(self) -> str:
+        """Where its keys are in a keystore of SROS 2, as in config/security/policy.xml."""
+        return f"/{PACKAGE}/{self.executable}"
+
     def arguments(self) -> list[str]:
         """Return the ROS arguments of its command line, for those who start it without `launch_ros`."""
         words = ["--ros-args", "--log-level", self.log_level, "-r", f"__node:={self.executable}"]
         if self.namespace:
             words += ["-r", f"__ns:=/{self.namespace}"]
+        words += ["--enclave", self.enclave]
         for layer in self.layers:
             if isinstance(layer, Path):
                 words += ["--params-file", str(layer)]
@@ -213,14 +224,14 @@ def predict_graph(options: Options, share: Path) -> list[NodeSpec]:
             use_sim_time=True,
             scene=options.scene or str(share / DEMO_SCENE),
             model=options.model or str(share / MODEL),
-            bank=options.bank or str(share / DEMO_BANK),
+            calibration=options.calibration or str(share / DEMO_CALIBRATION),
             params_file=options.params_file or str(share / DEMO_PARAMETERS),
             microphone=options.microphone or f"topic:{DEMO_SOUND_TOPIC}",
         )
     build = _Builder(options, share)
     scene = build.folder("scene", DEMO_SCENE)
     model = build.folder("model", MODEL)
-    device = {"device": options.device} if options.device else {}
+    asked = {name: text for name in ("device", "views") if (text := getattr(options, name))}
     specs = [
         build.node("scene_server", scene.standing_in("scene"), scene.given("scene")),
         # scene_server says where the scene is; twice would be once too many.
@@ -230,7 +241,7 @@ def predict_graph(options: Options, share: Path) -> list[NodeSpec]:
         build.node(
             "sound_generator",
             {**scene.standing_in("scene"), **model.standing_in("model")},
-            {**scene.given("scene"), **model.given("model"), **device},
+            {**scene.given("scene"), **model.given("model"), **asked},
         ),
     ]
     if build.microphone():
@@ -249,10 +260,10 @@ def compare_graph(options: Options, share: Path) -> list[NodeSpec]:
     microphone = build.microphone()
     if not microphone:
         return []
-    bank = build.bank()
+    calibration = {"calibration": str(build.file("calibration"))} if options.calibration else {}
     return [
         build.node("microphone", {}, microphone),
-        build.node("sound_comparator", bank.standing_in("bank"), bank.given("bank")),
+        build.node("sound_comparator", {}, calibration),
         build.node("spectrogram_viewer", {}, {}),
     ]
 
@@ -312,11 +323,12 @@ class _Builder:
         defaults = self.share / "config" / f"{executable}.yaml"
         layers: list[Layer] = [defaults] if defaults.is_file() else []
         layers += [below] if below else []
-        layers += [self._file("params_file")] if self.options.params_file else []
+        layers += [self.file("params_file")] if self.options.params_file else []
         layers += [above] if above else []
         return NodeSpec(executable, self.options.namespace.strip("/"), tuple(layers), respawn, self.options.log_level)
 
-    def _file(self, name: str) -> Path:
+    def file(self, name: str) -> Path:
+        """A file that was given."""
         path = Path(getattr(self.options, name)).expanduser().absolute()
         if not path.is_file():
             raise ValueError(f"argument '{name}': wanted a file, found none at '{path}'")
@@ -330,13 +342,6 @@ class _Builder:
         if not path.exists():
             raise ValueError(f"argument '{name}': wanted a folder, found none at '{path}'")
         return _Folder(str(path), is_given=True)
-
-    def bank(self) -> _Folder:
-        """What heard touches are compared with."""
-        model = self.folder("model", MODEL)
-        if not self.options.bank and model.is_given and (Path(model.path) / BANK_FILE).is_file():
-            return model
-        return self.folder("bank", DEMO_BANK)
 
     def microphone(self) -> dict[str, Value]:
         """Parameters of the microphone; empty if there shall be none."""

@@ -1,21 +1,25 @@
-"""Collects the scores of touches that somebody vouches for, until they make a calibration."""
+"""Collects touches that somebody vouches for, until they make a calibration."""
 
 from __future__ import annotations
 
-import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hearing_hands_ros.compare.calibration import Calibration, least_touches
-from hearing_hands_ros.compare.scores import TouchScores
+from hearing_hands_ros.compare.calibrated import calibrated
+from hearing_hands_ros.compare.conformal import ConformalCalibration
+from hearing_hands_ros.compare.judge import Judgement
+from hearing_hands_ros.compare.ranks import least_touches
+from hearing_hands_ros.compare.scoring.scorer import Scorer
+from hearing_hands_ros.compare.scoring.touch import HeardTouch
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 @dataclass
 class CalibrationCollection:
-    """The next `wanted` touches are normal.
+    """The next `wanted` touches are normal, and so is all quiet between them.
 
     Args:
         wanted: How many touches.
@@ -30,7 +34,8 @@ class CalibrationCollection:
     wanted: int
     alpha: float
     name: str
-    touches: list[TouchScores] = field(default_factory=list)
+    touches: list[HeardTouch] = field(default_factory=list)
+    quiet: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         least = least_touches(self.alpha)
@@ -39,12 +44,16 @@ class CalibrationCollection:
         if self.name and not NAME.fullmatch(self.name):
             raise ValueError(f"calibrate: name wants letters, digits, '_' and '-' only, got {self.name!r}")
 
-    def add(self, scores: TouchScores | None) -> bool:
-        """Take a touch's scores and return True, or False if it lacks the score that decides."""
-        if scores is None or not math.isfinite(scores.deciding[1]):
+    def add(self, judgement: Judgement) -> bool:
+        """Take a touch and return True, or False if it could not be scored."""
+        if judgement.touch is None or not judgement.is_scored:
             return False
-        self.touches.append(scores)
+        self.touches.append(judgement.touch)
         return True
+
+    def add_quiet(self, seconds: Iterable[float]) -> None:
+        """Take quiet seconds; see `Comparator.take_quiet`."""
+        self.quiet += seconds
 
     @property
     def is_complete(self) -> bool:
@@ -55,16 +64,26 @@ class CalibrationCollection:
         """Progress, for people."""
         return f"calibrating {len(self.touches)} of {self.wanted}"
 
-    def finish(self, folder: Path) -> tuple[Calibration, str]:
+    def finish(self, scorer: Scorer, folder: Path, ego_noise: str = "") -> tuple[ConformalCalibration, str]:
         """Make the calibration, save it if it has a name, and say what was done.
 
+        Args:
+            scorer: As it ships.
+            folder: Where it is saved.
+            ego_noise: See `calibrated`.
+
         Raises:
+            ValueError: The touches make no calibration.
             OSError: The file cannot be written.
         """
-        calibration = Calibration.of(f"{len(self.touches)} touches heard live", self.touches)
+        touches, quiet = len(self.touches), len(self.quiet)
+        calibration = calibrated(
+            self.touches, self.quiet, scorer, self.alpha, f"{touches} touches heard live", ego_noise
+        )
+        done = f"calibrated on {touches} touches and {quiet} quiet seconds"
         if not self.name:
-            return calibration, f"calibrated on {len(self.touches)} touches"
+            return calibration, done
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.name}.yaml"
         calibration.save(path)
-        return calibration, f"calibrated on {len(self.touches)} touches, saved as {path}"
+        return calibration, f"{done}, saved as {path}"

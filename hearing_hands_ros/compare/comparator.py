@@ -9,15 +9,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hearing_hands_ros.compare.ego_noise import EgoNoise
+from hearing_hands_ros.compare.hand_speed import HandSpeed
 from hearing_hands_ros.compare.heard import HeardSound
 from hearing_hands_ros.compare.judge import Judgement, TouchJudge
-from hearing_hands_ros.compare.verdict import decide
 from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.predictors.protocol import Contact, HandMotion, Prediction
 from hearing_hands_ros.sound.onsets import OnsetDetector
 
 RING_S = 20.0
 """Sound and touches older than this are forgotten."""
+
+QUIET_BLOCK_S = 1.0
+"""Quiet is counted in blocks of this length."""
+
+BEGINNING_S = 0.06
+"""Sound after an onset that says how strong it is."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,8 @@ class Comparator:
         settings: Times.
     """
 
-    def __init__(self, judge: TouchJudge, settings: ComparatorSettings) -> None:
+    def __init__(self, judge: TouchJudge, settings: ComparatorSettings, ego_noise: EgoNoise | None = None) -> None:
+        self._ego_noise, self._speed = ego_noise, HandSpeed()
         self.judge = judge
         self.settings = settings
         self._rate_hz = judge.sample_rate_hz
@@ -98,7 +106,9 @@ class Comparator:
             now_ns: Present time: the comparator has just been started, or time jumped.
         """
         self._heard.clear()
+        self._speed.clear()
         self._onsets.reset()
+        self.judge.forget()
         self._onsets_from = self._onsets_until = 0  # samples that the detector was given
         self._begun_ns = now_ns
         self._oldest_ns = now_ns - self._ns(RING_S)
@@ -106,6 +116,9 @@ class Comparator:
         self._unexplained: deque[int] = deque()  # times, microphone lag removed
         self._hands: deque[tuple[int, bool]] = deque(maxlen=2000)  # (time, any hand valid), ascending
         self._last_unexpected_ns = -10 * NANOSECONDS
+        self._alone: deque[tuple[int, float]] = deque()  # onsets that no touch explains: time, rise in dB
+        self._block_ns = 0  # where the next block of quiet would begin
+        self._quiet: deque[float] = deque(maxlen=100_000)
         self._going_on: tuple[Contact, ...] = ()
 
     @property
@@ -149,6 +162,7 @@ class Comparator:
 
     def see(self, motion: HandMotion, going_on: Sequence[Contact] = ()) -> None:
         """Take a window of hands; its contacts have ended, `going_on` have not."""
+        self._speed.see(motion)
         stamps = frame_times_ns(motion)
         if self._hands and stamps[-1] < self._hands[-1][0] - NANOSECONDS:
             self._hands.clear()  # those came from another time
@@ -188,6 +202,7 @@ class Comparator:
                 touch.judged = True
                 results.append(comparison)
         results += self._poll_onsets(now_ns)
+        self._count_quiet(now_ns)
         self._oldest_ns = now_ns - self._ns(RING_S)
         self._touches = {
             key: touch
@@ -225,7 +240,7 @@ class Comparator:
             start_ns + self._lag_ns, round((end_ns - start_ns) * self._rate_hz / NANOSECONDS)
         )
         until_s = None if next_ns is None else (next_ns - start_ns) / NANOSECONDS - self.settings.search_s
-        return self.judge.judge(samples, heard, prediction, until_s)
+        return self.judge.judge(self._even(samples, start_ns), heard, prediction, until_s)
 
     def _next_touch(self, contact: Contact) -> int | None:
         """When the next touch begins, if one is known; its sound is not this one's."""
@@ -239,26 +254,85 @@ class Comparator:
         missing_s = (due_ns - until_ns) / NANOSECONDS
         return f"the last {missing_s:.1f} s of the touch's sound did not come from the microphone"
 
+    def take_quiet(self) -> list[float]:
+        """The strongest beginning, dB, in each second since the last call in which a hand was followed, touched nothing
+        and no sample was lost; 0 where nothing began.
+        """
+        quiet = [*self._quiet]
+        self._quiet.clear()
+        return quiet
+
     def _poll_onsets(self, now_ns: int) -> list[Comparison]:
         results = []
         while self._unexplained:
             onset_ns = self._unexplained[0]
             if not self._touches_known_until(onset_ns + self._ns(self.settings.search_s), now_ns):
                 break
+            if not self._heard_until(onset_ns + self._ns(BEGINNING_S), now_ns):
+                break
             self._unexplained.popleft()
             if self._explained(onset_ns):
                 continue
+            rise_db = self._rise_db(onset_ns)
+            self._alone.append((onset_ns, rise_db))
             if onset_ns - self._last_unexpected_ns < self._ns(self.settings.rings_s):
                 continue  # part of the same sound
-            self._last_unexpected_ns = onset_ns
-            followed = [valid for stamp, valid in self._hands if abs(stamp - onset_ns) < NANOSECONDS // 10]
-            if followed and all(followed):
-                decision = decide(None, heard_onset=True)
-                judgement = Judgement(decision.verdict, decision.reason, heard_onset=True)
+            if self._followed(onset_ns, onset_ns):
+                judgement = self.judge.judge_alone(rise_db)
             else:
                 judgement = Judgement.unknown("a sound was heard while no hand was followed")
+            if judgement is None:
+                continue
+            self._last_unexpected_ns = onset_ns
             results.append(Comparison(onset_ns, judgement, since_ns=onset_ns))
         return results
+
+    def _rise_db(self, onset_ns: int) -> float:
+        """How strongly a sound begins."""
+        start_ns = onset_ns - self._ns(self.judge.lead_s)
+        samples, _ = self._heard.segment(
+            start_ns + self._lag_ns, round((self.judge.lead_s + BEGINNING_S) * self._rate_hz)
+        )
+        return self.judge.rise_db(self._even(samples, start_ns))
+
+    def _even(self, samples: NDArray[np.float32], start_ns: int) -> NDArray[np.float32]:
+        """Sound in which the robot's noise is as loud all the time as `lead_s` into it."""
+        if self._ego_noise is None:
+            return samples
+        end_ns = start_ns + round(len(samples) * NANOSECONDS / self._rate_hz)
+        return self._ego_noise.evened(samples, self._speed.between(start_ns, end_ns), self.judge.lead_s)
+
+    def _count_quiet(self, now_ns: int) -> None:
+        """Take the blocks of time in which nothing was touched."""
+        length = self._ns(QUIET_BLOCK_S)
+        newest = self._heard.until_ns
+        if newest is None or not self._hands:
+            return
+        if not self._block_ns:
+            self._block_ns = newest
+        while True:
+            begin, end = self._block_ns, self._block_ns + length
+            if not (self._touches_known_until(end, now_ns) and self._heard_until(end, now_ns)):
+                return
+            self._block_ns = end
+            rises = [rise for stamp, rise in self._alone if begin <= stamp < end]
+            while self._alone and self._alone[0][0] < end:
+                self._alone.popleft()
+            _, heard = self._heard.segment(begin + self._lag_ns, round(QUIET_BLOCK_S * self._rate_hz))
+            if heard.all() and self._followed(begin, end) and not self._touched(begin, end):
+                self._quiet.append(max(rises, default=0.0))
+
+    def _followed(self, begin_ns: int, end_ns: int) -> bool:
+        """Whether a hand was seen in every frame from 0.1 s before a span to 0.1 s after it."""
+        near = NANOSECONDS // 10
+        followed = [valid for stamp, valid in self._hands if begin_ns - near < stamp < end_ns + near]
+        return bool(followed) and all(followed)
+
+    def _heard_until(self, stamp_ns: int, now_ns: int) -> bool:
+        """Whether the sound up to a time is there, or it is too late to wait for it."""
+        until_ns = self._heard.until_ns
+        there = until_ns is not None and until_ns >= stamp_ns + self._lag_ns
+        return there or now_ns > stamp_ns + self._lag_ns + self._ns(self.settings.heard_wait_s)
 
     def _touches_known_until(self, stamp_ns: int, now_ns: int) -> bool:
         """Whether all touches up to a time are known, or it is too late to wait for them."""
@@ -267,9 +341,13 @@ class Comparator:
 
     def _explained(self, stamp_ns: int) -> bool:
         """Whether a touch sounds at a time: from just before it begins until its sound has rung out."""
+        return self._touched(stamp_ns, stamp_ns)
+
+    def _touched(self, begin_ns: int, end_ns: int) -> bool:
+        """Whether a touch sounds in a span."""
         before, after = self._ns(self.settings.search_s), self._ns(self.settings.rings_s)
         contacts = (*(touch.contact for touch in self._touches.values()), *self._going_on)
-        return any(contact.start_ns - before <= stamp_ns <= contact.end_ns + after for contact in contacts)
+        return any(contact.start_ns - before <= end_ns and begin_ns <= contact.end_ns + after for contact in contacts)
 
     @property
     def _lag_ns(self) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -12,12 +12,12 @@ from typing import Any, Final
 import numpy as np
 import yaml
 
-from hearing_hands_ros.compare.calibration import least_touches
 from hearing_hands_ros.compare.drift import DriftReference
 from hearing_hands_ros.compare.fields import checked_mapping, checked_numbers, checked_text
 from hearing_hands_ros.compare.fusion import Fusion
 from hearing_hands_ros.compare.groups import ALL, ContactGroups, Group, group_text, lineage
-from hearing_hands_ros.compare.ranks import rank_p_value
+from hearing_hands_ros.compare.ranks import least_touches, rank_p_value
+from hearing_hands_ros.compare.scoring.adaptation import Adaptation
 
 FORMAT: Final = "hearing_hands_ros/calibration/2"
 FUSED: Final = "fused"
@@ -69,6 +69,8 @@ class ConformalCalibration:
         scores: By score and most special group, ascending.
         fusion: Makes the score `FUSED`; fitted to touches that are not in `scores`.
         reference: Levels at the time of the calibration; see `DriftWatch`.
+        adaptation: Of the scorer that gave the scores, to this microphone and robot.
+        made_with: Digests or names of what the scores depend on ('scorer', 'model'): with others they mean nothing.
 
     Raises:
         ValueError: A group is not one of `groups`, a score is not finite or not in order, or `FUSED` and `fusion` are
@@ -83,12 +85,14 @@ class ConformalCalibration:
     scores: Mapping[str, Mapping[Group, tuple[float, ...]]]
     fusion: Fusion | None = None
     reference: DriftReference | None = None
+    adaptation: Adaptation | None = None
+    made_with: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, by_group in self.scores.items():
             for group, values in by_group.items():
                 who = f"ConformalCalibration: {name} of {group_text(group)}"
-                if group not in self.groups.every:
+                if group != ALL and group not in self.groups.every:
                     known = ", ".join(map(group_text, self.groups.every))
                     raise ValueError(f"ConformalCalibration: {name} wanted the groups {known}, got {group_text(group)}")
                 if not all(map(math.isfinite, values)):
@@ -107,6 +111,8 @@ class ConformalCalibration:
         groups: ContactGroups | None = None,
         fusion: Fusion | None = None,
         reference: DriftReference | None = None,
+        adaptation: Adaptation | None = None,
+        made_with: Mapping[str, str] | None = None,
     ) -> ConformalCalibration:
         """From normal touches, each of which counts once; scores that are NaN are left out.
 
@@ -123,7 +129,7 @@ class ConformalCalibration:
             name: {group: tuple(sorted(values)) for group, values in sorted(by_group.items())}
             for name, by_group in sorted(collected.items())
         }
-        return cls(source, groups or ContactGroups(), scores, fusion, reference)
+        return cls(source, groups or ContactGroups(), scores, fusion, reference, adaptation, made_with or {})
 
     def count(self, name: str, group: Group = ALL) -> int:
         """Normal touches of a group that have a score."""
@@ -198,6 +204,7 @@ class ConformalCalibration:
         document: dict[str, Any] = {
             "format": FORMAT,
             "source": self.source,
+            "made_with": dict(self.made_with),
             "groups": self.groups.document(),
             "scores": {
                 name: {group_text(group): list(values) for group, values in by_group.items()}
@@ -205,6 +212,7 @@ class ConformalCalibration:
             },
             "fusion": self.fusion.document() if self.fusion else None,
             "reference": self.reference.document() if self.reference else None,
+            "adaptation": self.adaptation.document() if self.adaptation else None,
         }
         path = Path(path)
         draft = path.with_name(f"{path.name}.part")
@@ -234,9 +242,10 @@ class ConformalCalibration:
         if not isinstance(document, dict) or document.get("format") != FORMAT:
             found = document.get("format") if isinstance(document, dict) else type(document).__name__
             raise ValueError(f"{who}: format wanted {FORMAT!r}, got {found!r}")
-        fields = checked_mapping(who, document, ("format", "source", "groups", "scores", "fusion", "reference"))
+        names = ("format", "source", "made_with", "groups", "scores", "fusion", "reference", "adaptation")
+        fields = checked_mapping(who, document, names)
         groups = ContactGroups.read(f"{who}: groups", fields["groups"])
-        named = {group_text(group): group for group in groups.every}
+        named = {group_text(group): group for group in (*groups.every, ALL)}
         scores: dict[str, dict[Group, tuple[float, ...]]] = {}
         for name, by_group in checked_mapping(f"{who}: scores", fields["scores"]).items():
             scores[name] = {}
@@ -244,13 +253,16 @@ class ConformalCalibration:
                 if text not in named:
                     raise ValueError(f"{who}: scores.{name} wanted the groups {', '.join(named)}, got {text!r}")
                 scores[name][named[text]] = checked_numbers(f"{who}: scores.{name}.{text}", values)
-        fusion, reference = fields["fusion"], fields["reference"]
+        fusion, reference, adaptation = fields["fusion"], fields["reference"], fields["adaptation"]
+        made_with = checked_mapping(f"{who}: made_with", fields["made_with"])
         return cls(
             checked_text(f"{who}: source", fields["source"]),
             groups,
             scores,
             None if fusion is None else Fusion.read(f"{who}: fusion", fusion),
             None if reference is None else DriftReference.read(f"{who}: reference", reference),
+            None if adaptation is None else Adaptation.read(f"{who}: adaptation", adaptation),
+            {name: checked_text(f"{who}: made_with.{name}", value) for name, value in made_with.items()},
         )
 
     @property

@@ -38,6 +38,11 @@ def rank_p_value(values: Sequence[float], value: float, generator: np.random.Gen
     return (above + share * (1 + equal)) / (len(values) + 1)
 
 
+def least_touches(alpha: float) -> int:
+    """Normal touches without which no touch, however odd, can have a p-value of `alpha`: 1 / alpha - 1, rounded up."""
+    return math.ceil(1.0 / alpha - 1.0 - 1e-9)
+
+
 def realised_rates(alpha: float, touches: int, confidence: float = 0.95) -> tuple[float, float]:
     """Between which false-alarm rates one calibration that stays may lie.
 

@@ -64,7 +64,7 @@ def build(out: Path, say: Callable[[str], None] = lambda _: None) -> None:
     events = motion.plan()
     sounds, anomalies = heard.cast(events, held_out)
     duration_s = motion.duration_s(events)
-    wave = heard.mix(events, sounds, held_out, duration_s)
+    wave = heard.mix(events, sounds, held_out, heard.recordings(held_out), duration_s)
 
     say("the scene")
     bundle = world.build_bundle()
@@ -74,19 +74,7 @@ def build(out: Path, say: Callable[[str], None] = lambda _: None) -> None:
     surface = SplatSurface(loaded)
 
     say("the motion")
-    time_s = np.arange(int(duration_s * HAND_RATE_HZ)) / HAND_RATE_HZ
-    keypoints, turn = hand.pose(motion.fingertip(events, time_s), time_s, seed=5)
-    gaps = _check_touches(events, surface)
-    _check_clearance(keypoints, time_s, events, surface)
-
-    rng = np.random.default_rng(77)
-    camera = camera_in_world()
-    in_world = world.world_from_bench(keypoints.reshape(-1, 3))
-    in_camera = camera[0].inv().apply(in_world - camera[1]).reshape(keypoints.shape)
-    in_camera += rng.normal(0.0, TRACKER_NOISE_M, in_camera.shape)
-    rotations = camera[0].inv() * world.WORLD_FROM_BENCH[0] * turn
-    say("the recording")
-    write_bag(out / "touches.mcap", Recording(START_NS, world.WORLD_FRAME, camera, time_s, in_camera, rotations, wave))
+    gaps = record(out / "touches.mcap", events, wave, surface, say)
     soundfile.write(out / "heard.flac", np.round(wave * 32768.0).astype(np.int16), heard.RATE_HZ, subtype="PCM_16")
     truth = _truth(events, sounds, anomalies, gaps, duration_s)
     (out / "truth.yaml").write_text(yaml.safe_dump(truth, sort_keys=False, width=160, default_flow_style=None))
@@ -104,6 +92,39 @@ def build(out: Path, say: Callable[[str], None] = lambda _: None) -> None:
     }
     (out / "README.md").write_text(README.format(**counts))
     (out / "LICENSE.md").write_text(LICENSE)
+
+
+def record(
+    bag: Path, events: list[motion.Event], wave: heard.Wave, surface: SplatSurface, say: Callable[[str], None]
+) -> dict[int, float]:
+    """Move the hand, and write what tracker and microphone would record.
+
+    Args:
+        bag: File to write.
+        events: What the hand does.
+        wave: What is heard meanwhile.
+        surface: Of the scene, as it is loaded.
+        say: Is told what is being made.
+
+    Returns:
+        Least signed distance from the scene, m, by number of the touch or near miss.
+
+    Raises:
+        ValueError: A touch does not touch, or something else does.
+    """
+    time_s = np.arange(int(wave.size / heard.RATE_HZ * HAND_RATE_HZ)) / HAND_RATE_HZ
+    keypoints, turn = hand.pose(motion.fingertip(events, time_s), time_s, seed=5)
+    gaps = _check_touches(events, surface)
+    _check_clearance(keypoints, time_s, events, surface)
+    rng = np.random.default_rng(77)
+    camera = camera_in_world()
+    in_world = world.world_from_bench(keypoints.reshape(-1, 3))
+    in_camera = camera[0].inv().apply(in_world - camera[1]).reshape(keypoints.shape)
+    in_camera += rng.normal(0.0, TRACKER_NOISE_M, in_camera.shape)
+    rotations = camera[0].inv() * world.WORLD_FROM_BENCH[0] * turn
+    say("the recording")
+    write_bag(bag, Recording(START_NS, world.WORLD_FRAME, camera, time_s, in_camera, rotations, wave))
+    return gaps
 
 
 def _check_order(made: SceneBundle, loaded: SceneBundle) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -55,7 +55,7 @@ class Sound:
 class _Bank:
     """Hands out recordings, each again only when all others of its kind were used."""
 
-    def __init__(self, rows: list[Mapping[str, Any]], rng: np.random.Generator) -> None:
+    def __init__(self, rows: Sequence[Mapping[str, Any]], rng: np.random.Generator) -> None:
         self._waiting: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
         self._used: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
         for row in rows:
@@ -91,13 +91,47 @@ def cast(events: list[Event], held_out: Path, seed: int = 21) -> tuple[list[Soun
     Raises:
         FileNotFoundError: There is no `bank.yaml`.
     """
-    manifest = held_out / "bank.yaml"
-    if not manifest.is_file():
-        raise FileNotFoundError(f"heard: wanted the held-out recordings, got nothing at {manifest}")
     rng = np.random.default_rng(seed)
-    rows: list[Mapping[str, Any]] = yaml.safe_load(manifest.read_text())["recordings"]
+    rows = recordings(held_out)
     bank = _Bank(rows, rng)
     anomalies, heard_as = _plant(events, rng)
+    return _cast(events, bank, rng, anomalies, heard_as), anomalies
+
+
+def cast_normal(events: list[Event], rows: Sequence[Mapping[str, Any]], seed: int) -> list[Sound]:
+    """Choose a recording of its own material for every touch.
+
+    Args:
+        events: From `motion.plan`, without pauses.
+        rows: Recordings to choose from; see `recordings`.
+        seed: Of all choices.
+    """
+    rng = np.random.default_rng(seed)
+    anomalies = {number: "none" for number, event in enumerate(events) if event.kind in ("tap", "slide")}
+    return _cast(events, _Bank(rows, rng), rng, anomalies, {})
+
+
+def recordings(folder: Path) -> list[Mapping[str, Any]]:
+    """What `bank.yaml` in a folder says of its recordings.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    manifest = folder / "bank.yaml"
+    if not manifest.is_file():
+        raise FileNotFoundError(f"heard: wanted the held-out recordings, got nothing at {manifest}")
+    rows: list[Mapping[str, Any]] = yaml.safe_load(manifest.read_text())["recordings"]
+    return rows
+
+
+def _cast(
+    events: list[Event],
+    bank: _Bank,
+    rng: np.random.Generator,
+    anomalies: Mapping[int, str],
+    heard_as: Mapping[int, str],
+) -> list[Sound]:
+    """A recording for every event that sounds."""
     sounds = []
     for number, event in enumerate(events):
         if event.kind == "near_miss" or anomalies.get(number) == "missing_sound":
@@ -115,7 +149,7 @@ def cast(events: list[Event], held_out: Path, seed: int = 21) -> tuple[list[Soun
         sounds.append(
             Sound(event.start_s + jitter, row["file"], material, round(float(gain_db), 2), jitter, anomaly, number)
         )
-    return sounds, anomalies
+    return sounds
 
 
 def _plant(events: list[Event], rng: np.random.Generator) -> tuple[dict[int, str], dict[int, str]]:
@@ -151,25 +185,33 @@ def _plant(events: list[Event], rng: np.random.Generator) -> tuple[dict[int, str
     return anomalies, heard_as
 
 
-def mix(events: list[Event], sounds: list[Sound], held_out: Path, duration_s: float, seed: int = 22) -> Wave:
+def mix(
+    events: list[Event],
+    sounds: list[Sound],
+    folder: Path,
+    known: Sequence[Mapping[str, Any]],
+    duration_s: float,
+    seed: int = 22,
+) -> Wave:
     """The microphone's signal.
 
     Args:
         events: From `motion.plan`.
         sounds: From `cast`.
-        held_out: Folder of the recordings.
+        folder: Of the recordings.
+        known: What is known of them; see `recordings`.
         duration_s: Length of the result.
         seed: Of the room noise.
 
     Returns:
         (L,) samples at `RATE_HZ`, whole steps of 1/32768.
     """
-    rows = {row["file"]: row for row in yaml.safe_load((held_out / "bank.yaml").read_text())["recordings"]}
+    rows = {row["file"]: row for row in known}
     length = round(duration_s * RATE_HZ)
     signal = np.zeros(length)
     levels = []
     for sound in sounds:
-        wave = read_audio(held_out / sound.recording, RATE_HZ).astype(np.float64)
+        wave = read_audio(folder / sound.recording, RATE_HZ).astype(np.float64)
         onset = round(float(rows[sound.recording]["onset_s"]) * RATE_HZ)
         lead = min(onset, round(0.005 * RATE_HZ))
         wave = wave[onset - lead :][: lead + round(LONGEST_S * RATE_HZ)]

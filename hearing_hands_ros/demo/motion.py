@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -67,11 +68,11 @@ class Event:
         return self.start_s + self.dwell_s
 
 
-def plan(seed: int = 8) -> list[Event]:
-    """Everything the hand does, in order, with times; the same seed gives the same plan."""
+def plan(seed: int = 8, slides_s: Sequence[float] = SLIDES_S, pauses: int = PAUSES) -> list[Event]:
+    """Everything the hand does, in order, with times; the same arguments give the same plan."""
     rng = np.random.default_rng(seed)
     waiting = [_tap(rng, material) for material, count in TAPS.items() for _ in range(count)]
-    waiting += [_slide(rng, seconds) for seconds in SLIDES_S]
+    waiting += [_slide(rng, seconds) for seconds in slides_s]
     waiting += [_near_miss(rng, patch) for patch in NEAR_MISSES]
     order: list[Event] = []
     at = np.array([-0.3, 0.1, 0.1])
@@ -84,7 +85,7 @@ def plan(seed: int = 8) -> list[Event]:
         event = waiting.pop(int(rng.choice(len(waiting), p=chance / chance.sum())))
         order.append(event)
         at = event.point + event.path
-    _time(order, rng)
+    _time(order, rng, pauses)
     return order
 
 
@@ -138,7 +139,7 @@ def _near_miss(rng: np.random.Generator, patch: str) -> Event:
     return Event("near_miss", patch, material, point, normal, height_m=float(rng.uniform(0.0165, 0.0235)))
 
 
-def _time(order: list[Event], rng: np.random.Generator) -> None:
+def _time(order: list[Event], rng: np.random.Generator, pauses: int) -> None:
     """Put second taps and pauses into the order, and give everything its time."""
     taps = [i for i, event in enumerate(order) if event.kind == "tap" and i + 1 < len(order)]
     # A double tap takes the next tap of the same patch from later in the plan, so counts stay as they are.
@@ -163,7 +164,7 @@ def _time(order: list[Event], rng: np.random.Generator) -> None:
         for i in range(5, len(order) - 3)
         if order[i].kind == "tap" and order[i - 1].kind == "tap" and not order[i].double
     ]
-    for i in sorted((places[round((n + 0.5) / PAUSES * (len(places) - 1))] for n in range(PAUSES)), reverse=True):
+    for i in sorted((places[round((n + 0.5) / pauses * (len(places) - 1))] for n in range(pauses)), reverse=True):
         last = order[i - 1]
         order.insert(i, Event("pause", last.patch, "", last.point, last.normal))
     now = FIRST_S

@@ -109,6 +109,7 @@ class HandTracker(ManagedNode):
         if self.p.publish_scene_transform:
             self._static.sendTransform(self._scene_transform())
         self._listener = PolledTransformListener(self._buffer, self)
+        self.companions = [self._listener.node]
         self.get_logger().info(
             f"scene '{self._bundle.name}' in frame '{self._bundle.frame_id}', "
             f"following {', '.join(HANDS[hand] for hand in self._follower.frames_of_hand)}"
@@ -130,7 +131,7 @@ class HandTracker(ManagedNode):
         """Cease to listen to TF, let go of the scene."""
         if self._listener is not None:
             self._listener.unregister()
-            self._listener = None
+            self._listener, self.companions = None, []
         self._buffer.clear()
         del self._bundle, self._follower
 

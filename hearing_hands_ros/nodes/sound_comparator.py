@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import time
+from array import array
 from collections import Counter, deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sensor_msgs.msg import Image
 
-from hearing_hands_ros.compare.calibration import Calibration
 from hearing_hands_ros.compare.collection import CalibrationCollection
 from hearing_hands_ros.compare.comparator import Comparator, ComparatorSettings, Comparison, frame_times_ns
+from hearing_hands_ros.compare.conformal import ConformalCalibration
+from hearing_hands_ros.compare.ego_noise import EgoNoise
 from hearing_hands_ros.compare.judge import Judgement, TouchJudge
-from hearing_hands_ros.compare.materials import MaterialModel
+from hearing_hands_ros.compare.scoring.picture import picture
+from hearing_hands_ros.compare.scoring.scorer import ANOMALY
+from hearing_hands_ros.compare.scoring.shipped import load_scorer
 from hearing_hands_ros.compare.verdict import Verdict
 from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.msg import Audio, HandTrajectory, SoundComparison, SoundPrediction
-from hearing_hands_ros.predictors.example_bank import ExampleBank
 from hearing_hands_ros.ros.diagnostics import ERROR, OK, WARN
-from hearing_hands_ros.ros.hand_messages import stamp_to_ns
+from hearing_hands_ros.ros.hand_messages import stamp_from_ns, stamp_to_ns
 from hearing_hands_ros.ros.managed_node import ManagedNode
 from hearing_hands_ros.ros.parameters import CommonParameters, parameter, read_parameters
 from hearing_hands_ros.ros.sound_messages import comparison_message, read_audio, read_hands, read_prediction
 from hearing_hands_ros.ros.spin import spin
+from hearing_hands_ros.sound.touch_picture import touch_picture
 from hearing_hands_ros.srv import Calibrate
 
 POLL_HZ = 40.0
@@ -38,15 +43,20 @@ AUDIO_DEPTH = 50
 class SoundComparatorParameters(CommonParameters):
     """Parameters of `sound_comparator`."""
 
-    bank: str = parameter(
-        "", "Folder of recorded touches (bank.yaml): tells materials apart; empty: spectrograms only."
-    )
     calibration: str = parameter(
-        "", "Scores of normal touches (YAML); empty: calibration.yaml of the bank, if it has one."
+        "", "Scores of normal touches (`hearing-hands calibrate normal`); empty: none, so every verdict is UNKNOWN."
+    )
+    listener: str = parameter("", "Folder of the network that names materials; empty: the one that ships.")
+    anomalies: str = parameter("", "How scores are weighed (YAML); empty: the file that ships.")
+    ego_noise: str = parameter(
+        "", "Noise of the robot itself (`hearing-hands calibrate ego`); empty: none is known. Calibrate with it, too."
     )
     calibration_folder: str = parameter("~/.ros/hearing_hands_ros", "Where the service `calibrate` saves its results.")
     alpha: float = parameter(
-        0.05, "Rate of false alarms: share of normal touches called DIFFERENT.", low=0.0001, high=0.5
+        0.05, "Rate of false alarms: share of normal touches whose verdict is not NORMAL.", low=0.0001, high=0.5
+    )
+    run_length: float = parameter(
+        1000.0, "Touches between false alarms of a change, on average.", low=10.0, high=1000000.0
     )
     microphone_lag_s: float = parameter(0.0, "Heard minus true time of a sound, s.", low=-1.0, high=1.0)
     search_s: float = parameter(0.05, "An onset this far from its touch still belongs to it, s.", low=0.01, high=0.5)
@@ -60,29 +70,35 @@ class SoundComparatorParameters(CommonParameters):
 
 
 class SoundComparator(ManagedNode):
-    """`heard/audio`, `hands` and `predicted` in, `comparison` out; serves `~/calibrate`."""
+    """`heard/audio`, `hands` and `predicted` in, `comparison` and its picture out; serves `~/calibrate`."""
 
     parameters_class = SoundComparatorParameters
 
     def __init__(self) -> None:
         super().__init__("sound_comparator")
         self._comparison = self.create_lifecycle_publisher(SoundComparison, "comparison", 50)
+        self._picture = self.create_lifecycle_publisher(Image, "comparison/picture", 5)
         self.create_service(Calibrate, "~/calibrate", self._on_calibrate)
         self._inputs: list[Any] = []
         self._timer: Any = None
 
     def configure(self) -> None:
-        """Load the bank and the calibration."""
+        """Load the scorer and the calibration."""
         self.p = read_parameters(self, SoundComparatorParameters)
-        materials, path = None, Path(self.p.calibration).expanduser() if self.p.calibration else None
-        if self.p.bank:
-            bank = Path(self.p.bank).expanduser()
-            materials = MaterialModel.fit(ExampleBank.load(bank))
-            if path is None and (bank / "calibration.yaml").is_file():
-                path = bank / "calibration.yaml"
-        calibration = Calibration.load(path) if path else None
+        scorer = load_scorer(self.p.listener, self.p.anomalies)
+        path = Path(self.p.calibration).expanduser() if self.p.calibration else None
+        calibration = ConformalCalibration.load(path) if path else None
+        ego_noise = EgoNoise.load(Path(self.p.ego_noise).expanduser()) if self.p.ego_noise else None
+        judge = TouchJudge(
+            scorer,
+            calibration,
+            self.p.alpha,
+            self.p.search_s,
+            self.p.run_length,
+            "" if ego_noise is None else ego_noise.digest,
+        )
         self._comparator = Comparator(
-            TouchJudge(materials, calibration, self.p.alpha, self.p.search_s),
+            judge,
             ComparatorSettings(
                 microphone_lag_s=self.p.microphone_lag_s,
                 search_s=self.p.search_s,
@@ -92,18 +108,27 @@ class SoundComparator(ManagedNode):
                 heard_wait_s=self.p.heard_wait_s,
                 hands_wait_s=self.p.hands_wait_s,
             ),
+            ego_noise,
         )
         self._counts: Counter[str] = Counter()
         self._lags: deque[float] = deque(maxlen=50)
         self._latencies: deque[float] = deque(maxlen=200)
         self._unpredicted = 0  # touches in a row
+        self._changed_ns = 0  # of the last change alarm
         self._last_error = ""
         self._frame_id = ""
         self._collection: CalibrationCollection | None = None
-        self.get_logger().info(
-            f"calibration: {calibration.source if calibration else 'none, so every verdict on a sound is UNKNOWN'}; "
-            f"alpha {self.p.alpha:g}"
-        )
+        self._tell_calibration()
+
+    def _tell_calibration(self) -> None:
+        """Say by what verdicts are given, and where it is thin."""
+        judge, logger = self._comparator.judge, self.get_logger()
+        if judge.unarmed or judge.calibration is None:
+            logger.warning(f"every verdict is UNKNOWN: {judge.unarmed}")
+            return
+        logger.info(f"calibration: {judge.calibration.source}; alpha {judge.alpha:g}")
+        for note in judge.calibration.shortages(ANOMALY, judge.alpha):
+            logger.warning(f"calibration: {note}")
 
     def activate(self) -> None:
         """Begin to compare."""
@@ -123,7 +148,7 @@ class SoundComparator(ManagedNode):
         self._inputs = []
 
     def cleanup(self) -> None:
-        """Let go of bank and calibration."""
+        """Let go of scorer and calibration."""
         del self._comparator
 
     def status(self, status: Any) -> tuple[bytes, str]:
@@ -136,19 +161,32 @@ class SoundComparator(ManagedNode):
             status.add("lag_median_s", f"{np.median(self._lags):.4f}")
         if self._latencies:
             status.add("latency_p95_s", f"{np.percentile(self._latencies, 95):.3f}")
+        drifting = ""
+        if watch := self._comparator.judge.watch:
+            status.add("change_alarm", str(watch.alarm))
+            for name, value in watch.drift.values.items():
+                status.add(f"drift: {name}", f"{value:+.1f}")
+            drifting = "; ".join(watch.drift.report())
         calibrating = "" if self._collection is None else f"; {self._collection}"
         if self._last_error:
             error, self._last_error = self._last_error, ""
             return ERROR, error + calibrating
         if missing := self._missing():
             return WARN, f"UNKNOWN: {missing}{calibrating}"
+        if self._changed_ns:
+            return WARN, f"touches have become odder than they were, {self._changed_before()}{calibrating}"
+        if drifting:
+            return WARN, f"microphone or room are not as at the calibration: {drifting}{calibrating}"
         return OK, f"comparing{calibrating}"
+
+    def _changed_before(self) -> str:
+        return f"{(self._now_ns - self._changed_ns) / NANOSECONDS:.0f} s ago"
 
     def _missing(self) -> str:
         """What verdicts cannot be given without; empty if nothing is missing."""
         comparator = self._comparator
-        if comparator.judge.calibration is None:
-            return "not calibrated"
+        if comparator.judge.unarmed:
+            return comparator.judge.unarmed
         if time.monotonic() - self._ticked_s > STALE_S:
             return "the clock stands"
         if self._is_stale(comparator.heard_until_ns):
@@ -217,9 +255,13 @@ class SoundComparator(ManagedNode):
             self.get_logger().warning("the clock went back: starting afresh")
         if now_ns < self._now_ns or self._now_ns == 0:
             self._comparator.clear(now_ns)
+            self._changed_ns = 0
         self._now_ns, self._ticked_s = now_ns, time.monotonic()
         for comparison in self._comparator.poll(now_ns):
             self._publish(comparison)
+        quiet = self._comparator.take_quiet()
+        if self._collection is not None:
+            self._collection.add_quiet(quiet)
 
     def _publish(self, comparison: Comparison) -> None:
         judgement = comparison.judgement
@@ -227,6 +269,7 @@ class SoundComparator(ManagedNode):
         message.alpha = self.p.alpha
         message.latency = (self.get_clock().now().nanoseconds - comparison.since_ns) / NANOSECONDS
         self._comparison.publish(message)
+        self._draw(comparison)
         self._counts[judgement.verdict.name] += 1
         self._latencies.append(message.latency)
         if np.isfinite(judgement.lag_s):
@@ -235,10 +278,29 @@ class SoundComparator(ManagedNode):
             self.get_logger().warning(f"UNKNOWN: {judgement.reason}", throttle_duration_sec=2.0)
         elif judgement.verdict != Verdict.NORMAL:
             self.get_logger().info(f"{judgement.verdict.name}: {judgement.reason}")
+        if judgement.watched is not None and judgement.watched.changed:
+            self._changed_ns = self._now_ns
+            self.get_logger().warning(f"touches have become odder than they were: {self._comparator.judge.watch}")
         if comparison.contact is not None:
             self._unpredicted = 0 if comparison.prediction_id else self._unpredicted + 1
             if self._collection is not None:
                 self._collect(self._collection, judgement)
+
+    def _draw(self, comparison: Comparison) -> None:
+        """Publish a picture of a verdict, if somebody looks and there is something to be seen."""
+        judgement, contact = comparison.judgement, comparison.contact
+        if judgement.touch is None or contact is None or not self._picture.get_subscription_count():
+            return
+        kind = judgement.verdict.name.lower()
+        title = f"{judgement.verdict.name}: {contact.kind} on {contact.material or 'unknown material'}"
+        if np.isfinite(judgement.p_value):
+            title += f", p {judgement.p_value:.3f}"
+        differs = judgement.difference if judgement.verdict != Verdict.NORMAL else None
+        pixels = touch_picture(picture(judgement.touch), kind, title, differs)
+        message = Image(height=pixels.shape[0], width=pixels.shape[1], encoding="rgb8", step=3 * pixels.shape[1])
+        message.header.stamp, message.header.frame_id = stamp_from_ns(comparison.stamp_ns), self._frame_id
+        message.data = array("B", pixels.tobytes())
+        self._picture.publish(message)
 
     # Calibration.
 
@@ -260,19 +322,21 @@ class SoundComparator(ManagedNode):
         return response
 
     def _collect(self, collection: CalibrationCollection, judgement: Judgement) -> None:
-        if not collection.add(judgement.touch):
+        if not collection.add(judgement):
             self.get_logger().warning(f"{collection}, left one out: {judgement.reason}")
         if not collection.is_complete:
             return
         self._collection = None
         try:
-            calibration, done = collection.finish(Path(self.p.calibration_folder).expanduser())
-        except OSError as error:
+            judge, folder = self._comparator.judge, Path(self.p.calibration_folder).expanduser()
+            calibration, done = collection.finish(judge.scorer, folder, judge.ego_noise)
+        except (OSError, ValueError) as error:
             self._last_error = f"calibrate: {error}"
             self.get_logger().error(self._last_error)
             return
-        self._comparator.judge.calibration = calibration
+        self._comparator.judge.arm(calibration)
         self.get_logger().info(done)
+        self._tell_calibration()
 
 
 def main(args: list[str] | None = None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -128,6 +130,7 @@ class SoundGenerator(ManagedNode):
         self._prepared: deque[int] = deque(maxlen=REMEMBERED_TOUCHES)
         if streamer is not None:  # last of all: what makes topics must not be made twice when something is refused
             self._stream = PredictedStream(self, streamer, self._predictor.config, self._submit_piece, self._fail)
+        gc.freeze()  # what was loaded stays: the collector need not look through it while a prediction is waited for
         self.get_logger().info(f"predictor '{self._predictor.name}', model '{self._predictor.model}'")
 
     def activate(self) -> None:
@@ -156,6 +159,7 @@ class SoundGenerator(ManagedNode):
             self._stream.close()
             self._stream = None
         del self._predictor
+        gc.unfreeze()
 
     def status(self, status: Any) -> tuple[bytes, str]:
         """Say how many predictions were made, how late, and what failed last or hangs."""
@@ -342,6 +346,9 @@ class SoundGenerator(ManagedNode):
 
 def main(args: list[str] | None = None) -> None:
     """Run the node."""
+    # Read when torch is loaded, in `configure`. Threads that spin while they wait for each other take the processor
+    # from those that they wait for, where other programs want it too: a prediction then takes seconds.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     spin(SoundGenerator, args)
 
 

@@ -121,7 +121,7 @@ class GeneratorPredictor:
         for index, motion in enumerate(motions):
             frames = self.config.mel_frames(motion.duration_s)
             mels = np.stack(drawn[index * self._alternatives : (index + 1) * self._alternatives])[:, :, :frames]
-            parts.append((mels, self._vocoder.synthesize(typical_draw(mels, self._sampling.typical))))
+            parts.append((mels, self._vocoder.synthesize(typical_draw(mels, self._sampling))))
         latency_s = (time.perf_counter() - began) / max(len(motions), 1)
         return [
             prediction_of(self, motion, mels, wave, latency_s)

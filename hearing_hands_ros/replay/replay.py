@@ -6,16 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hearing_hands_ros.compare.calibration import Calibration
 from hearing_hands_ros.compare.comparator import Comparator, Comparison
-from hearing_hands_ros.compare.materials import MaterialModel
-from hearing_hands_ros.compare.scoring.touch import HeardTouch
+from hearing_hands_ros.compare.conformal import ConformalCalibration
+from hearing_hands_ros.compare.ego_noise import EgoNoise
+from hearing_hands_ros.compare.judge import TouchJudge
+from hearing_hands_ros.compare.scoring.shipped import load_scorer
 from hearing_hands_ros.predictors.checked import predict_checked
-from hearing_hands_ros.predictors.example_bank import ExampleBank
 from hearing_hands_ros.predictors.protocol import Prediction, Predictor
 from hearing_hands_ros.predictors.registry import load_predictor
 from hearing_hands_ros.predictors.touch_windows import TouchWindows
-from hearing_hands_ros.replay.keeping_judge import KeepingJudge
 from hearing_hands_ros.replay.recording import Moment, Recording
 from hearing_hands_ros.replay.settings import ReplaySettings
 from hearing_hands_ros.scene.bundle import SceneBundle
@@ -29,12 +28,10 @@ class Replayed:
     Attributes:
         comparison: The verdict, on a touch or on a sound that no touch explains.
         prediction: Of the touch; None without one.
-        heard: The touch's sound beside its prediction, ready to be scored; None where a part of it was not heard.
     """
 
     comparison: Comparison
     prediction: Prediction | None = None
-    heard: HeardTouch | None = None
 
 
 class Replay:
@@ -44,7 +41,7 @@ class Replay:
         settings: What the nodes would be told.
 
     Raises:
-        FileNotFoundError: A file of the scene, the model, the bank or the calibration is missing.
+        FileNotFoundError: A file of the scene, the model, the scorer or the calibration is missing.
         ValueError: One of them is broken.
     """
 
@@ -53,15 +50,15 @@ class Replay:
         self.bundle = SceneBundle.load(Path(settings.scene).expanduser())
         self._surface = SplatSurface(self.bundle)
         self.predictor = load_predictor(settings.model, settings.device, settings.scene, settings.views)
-        bank = Path(settings.bank).expanduser() if settings.bank else None
         path = Path(settings.calibration).expanduser() if settings.calibration else None
-        if path is None and bank is not None and (bank / "calibration.yaml").is_file():
-            path = bank / "calibration.yaml"
-        self._judge = KeepingJudge(
-            MaterialModel.fit(ExampleBank.load(bank)) if bank else None,
-            Calibration.load(path) if path else None,
+        self.ego_noise = EgoNoise.load(Path(settings.ego_noise).expanduser()) if settings.ego_noise else None
+        self.judge = TouchJudge(
+            load_scorer(settings.listener, settings.anomalies),
+            ConformalCalibration.load(path) if path else None,
             settings.alpha,
             settings.comparator.search_s,
+            settings.run_length,
+            "" if self.ego_noise is None else self.ego_noise.digest,
         )
 
     def open(self, path: Path) -> Recording:
@@ -72,7 +69,12 @@ class Replay:
         """
         return Recording(path, self.bundle, self._surface, self.settings.hands, self.settings.sound)
 
-    def run(self, recording: Recording, tell: Callable[[float], object] = lambda _: None) -> Iterator[Replayed]:
+    def run(
+        self,
+        recording: Recording,
+        tell: Callable[[float], object] = lambda _: None,
+        quiet: Callable[[list[float]], object] = lambda _: None,
+    ) -> Iterator[Replayed]:
         """Yield the verdicts on a recording, in the order in which the graph gives them, as fast as they come.
 
         Memory does not grow with the length of the recording.
@@ -80,19 +82,25 @@ class Replay:
         Args:
             recording: The recording, just opened.
             tell: Told the share of it that is done.
+            quiet: Told of quiet seconds as they come; see `Comparator.take_quiet`.
 
         Raises:
             ValueError: The recording breaks off, or the predictor fails; what it raises is passed on.
         """
-        yield from judged(recording.moments(tell), self.predictor, self._judge, self.settings)
+        yield from judged(recording.moments(tell), self.predictor, self.judge, self.settings, quiet, self.ego_noise)
 
 
 def judged(
-    recorded: Iterable[Moment], predictor: Predictor, judge: KeepingJudge, settings: ReplaySettings
+    recorded: Iterable[Moment],
+    predictor: Predictor,
+    judge: TouchJudge,
+    settings: ReplaySettings,
+    quiet: Callable[[list[float]], object] = lambda _: None,
+    ego_noise: EgoNoise | None = None,
 ) -> Iterator[Replayed]:
     """Yield the verdicts on the moments of one recording."""
     windows = TouchWindows(settings.lead_s, settings.tail_s)
-    comparator = Comparator(judge, settings.comparator)
+    comparator = Comparator(judge, settings.comparator, ego_noise)
     predictions: dict[int, Prediction] = {}  # on which no verdict was given yet
     made = 0
     for moment in recorded:
@@ -111,5 +119,5 @@ def judged(
                 comparator.expect(prediction, made)
         for comparison in comparator.poll(moment.now_ns):
             expected = predictions.pop(comparison.prediction_id) if comparison.prediction_id else None
-            heard = None if comparison.contact is None else judge.take(comparison.contact)
-            yield Replayed(comparison, expected, heard)
+            yield Replayed(comparison, expected)
+        quiet(comparator.take_quiet())

@@ -37,10 +37,12 @@ class ReplaySettings:
         views: Likewise.
         lead_s: Predicted before a touch begins.
         tail_s: Predicted after it has ended.
-        bank: Folder of recorded touches that the comparator judges with, or empty; with the next three of
-            `sound_comparator`.
-        calibration: File with the scores of normal touches, or empty.
+        calibration: File with the scores of normal touches, or empty; with the next six of `sound_comparator`.
+        listener: See `load_scorer`.
+        anomalies: Likewise.
+        ego_noise: File with the noise of the robot itself, or empty.
         alpha: Rate of false alarms.
+        run_length: Touches between false change alarms.
         comparator: Its times.
     """
 
@@ -52,9 +54,12 @@ class ReplaySettings:
     views: Mode
     lead_s: float
     tail_s: float
-    bank: str
     calibration: str
+    listener: str
+    anomalies: str
+    ego_noise: str
     alpha: float
+    run_length: float
     comparator: ComparatorSettings
 
 
@@ -74,7 +79,10 @@ def settings_of(specs: Sequence[NodeSpec]) -> ReplaySettings:
         sound=_fill(SoundSettings, {**microphone, "limits": _fill(Limits, microphone)}),
         comparator=_fill(ComparatorSettings, comparator),
         **{name: generator[name] for name in ("model", "device", "views", "lead_s", "tail_s")},
-        **{name: comparator[name] for name in ("bank", "calibration", "alpha")},
+        **{
+            name: comparator[name]
+            for name in ("calibration", "listener", "anomalies", "ego_noise", "alpha", "run_length")
+        },
     )
 
 

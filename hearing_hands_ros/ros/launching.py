@@ -62,7 +62,7 @@ def node_action(spec: NodeSpec) -> Any:
         name=spec.executable,
         namespace=spec.namespace,
         parameters=[str(layer) if isinstance(layer, Path) else _typed(layer) for layer in spec.layers],
-        arguments=["--ros-args", "--log-level", spec.log_level],
+        arguments=["--ros-args", "--log-level", spec.log_level, "--enclave", spec.enclave],
         respawn=spec.respawn,
         respawn_delay=RESPAWN_DELAY_S,
         output="screen",

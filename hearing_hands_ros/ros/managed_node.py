@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
 
+from hearing_hands_ros.ros.connections import mismatches
 from hearing_hands_ros.ros.diagnostics import ERROR, OK, WARN, Updater
 from hearing_hands_ros.ros.parameters import CommonParameters, declare_parameters, read_parameters
 
@@ -22,6 +24,9 @@ class ManagedNode(LifecycleNode):
     message that says who wanted what and what it got. Such an error is logged once, shown in the diagnostics, and with
     `autostart` the transition is tried again every `retry_s` of wall time. Any other exception is handled in the same
     way, with its type in the message and its traceback in the debug log.
+
+    The diagnostics of every node also say, as ERROR, which publisher or subscription of another node does not fit its
+    own: another type, or QoS that is not compatible.
     """
 
     parameters_class: ClassVar[type[CommonParameters]]
@@ -29,6 +34,7 @@ class ManagedNode(LifecycleNode):
     def __init__(self, name: str, **kwargs: Any) -> None:
         # First of all: a parameter may be refused, and then the half-made node is destroyed.
         self.fault: str | None = None
+        self.companions: list[Node] = []  # whose subscriptions work for this node
         self.is_active = False
         self._configured = False
         self._start_timers: list[Any] = []
@@ -151,11 +157,16 @@ class ManagedNode(LifecycleNode):
             timer.cancel()
 
     def _diagnose(self, status: Any) -> Any:
-        if self.fault is not None:
-            status.summary(ERROR, self.fault)
-        elif not self.is_active:
-            status.summary(WARN, "inactive" if self._configured else "unconfigured")
-        else:
-            level, message = self.status(status)
-            status.summary(level, message)
+        level, message = self._state(status)
+        if misfits := mismatches(self, *self.companions):
+            level, message = ERROR, "; ".join(misfits if level == OK else [*misfits, message])
+        status.summary(level, message)
         return status
+
+    def _state(self, status: Any) -> tuple[bytes, str]:
+        """Return level and message of the node itself, whoever it is connected with."""
+        if self.fault is not None:
+            return ERROR, self.fault
+        if not self.is_active:
+            return WARN, "inactive" if self._configured else "unconfigured"
+        return self.status(status)

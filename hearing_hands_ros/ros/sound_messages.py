@@ -208,18 +208,32 @@ def read_prediction(message: SoundPrediction, sequence: SequenceConfig) -> Predi
 def comparison_message(comparison: Comparison, frame_id: str) -> SoundComparison:
     """Message of a verdict; alpha and latency are the caller's to fill in."""
     judgement, contact = comparison.judgement, comparison.contact
+    differs, watched = judgement.difference, judgement.watched
     message = SoundComparison(
         verdict=int(judgement.verdict),
         reason=judgement.reason,
         prediction_id=comparison.prediction_id,
         contact_id=contact.contact_id if contact else 0,
         expected_material=contact.material if contact else "",
+        predicted_material=judgement.expected_material,
         nearest_material=judgement.nearest_material,
+        likely_anomaly=judgement.anomaly,
         heard_onset=judgement.heard_onset,
         lag=judgement.lag_s,
+        onsets=list(judgement.onsets_s),
+        difference_low=differs.low_hz if differs else math.nan,
+        difference_high=differs.high_hz if differs else math.nan,
+        difference_begin=differs.begin_s if differs else math.nan,
+        difference_end=differs.end_s if differs else math.nan,
+        difference_level=differs.by_db if differs else math.nan,
         p_value=judgement.p_value,
+        compared_with=judgement.company,
         score_names=list(judgement.scores),
         score_values=[float(value) for value in judgement.scores.values()],
+        baseline_names=list(watched.baselines) if watched else [],
+        baseline_p_values=[float(value) for value in watched.baselines.values()] if watched else [],
+        change=watched.change if watched else 0.0,
+        change_alarm=watched is not None and watched.changed,
     )
     message.header.stamp = stamp_from_ns(comparison.stamp_ns)
     message.header.frame_id = frame_id

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from hearing_hands_ros.train.checks import need, need_share
 from hearing_hands_ros.train.compact_config import SHIFT, CompactData
 from hearing_hands_ros.train.reuse import Reuse
 
+AWAY_FROM = ("nothing", "blind")
 MOST_STEPS = 1000  # that a checkpoint can ask for
 
 
@@ -20,6 +22,8 @@ class TeacherConfig:
             weights.
         steps: Euler steps of the teacher.
         guidance: Scale of its guidance, which the student takes over at no cost.
+        away_from: What the guidance leads away from: 'nothing', no condition at all, exaggerates all of them; 'blind',
+            the other conditions without vision, exaggerates what is seen, and keeps times and levels as they are.
         shift: Of its times, as in `shifted_grid`; of the student's too.
 
     Raises:
@@ -29,11 +33,13 @@ class TeacherConfig:
     folder: str = ""
     steps: int = 24
     guidance: float = 2.0
+    away_from: Literal["nothing", "blind"] = "nothing"
     shift: float = SHIFT
 
     def __post_init__(self) -> None:
         need(0.01 <= self.shift <= 100.0, "TeacherConfig", "shift", "0.01 to 100", self.shift)
         need(1 <= self.steps <= MOST_STEPS, "TeacherConfig", "steps", f"1 to {MOST_STEPS}", self.steps)
+        need(self.away_from in AWAY_FROM, "TeacherConfig", "away_from", f"one of {AWAY_FROM}", self.away_from)
         need(0.0 <= self.guidance <= 20.0, "TeacherConfig", "guidance", "0 to 20", self.guidance)
 
 

@@ -67,6 +67,7 @@ class Teacher:
             "sha256": self.checkpoint.config["sha256"][WEIGHTS],
             "steps": self.asked.steps,
             "guidance": self.asked.guidance,
+            "away_from": self.asked.away_from,
             "shift": self.asked.shift,
             "training": self.checkpoint.config["training"],
         }
@@ -94,10 +95,18 @@ class Teacher:
         """
         network = self.model.to(noise.device).network
         context = network.context(conditions, see, feel)
-        both = torch.cat([network.null_context(context), context])
+        both = torch.cat([self._away_from(conditions, context, feel), context])
         guided = Guided(
             lambda x, t: network(x, t, both).float(),
             self.asked.guidance,
             alone=lambda x, t: network(x, t, context).float(),
         )
         return integrate(guided, noise, shifted_grid(steps, self.asked.shift))
+
+    def _away_from(self, conditions: ConditionBatch, context: Tensor, feel: Tensor | None) -> Tensor:
+        """Context that the guidance leads away from, of the shape of `context`."""
+        network = self.model.network
+        if self.asked.away_from == "nothing":
+            return network.null_context(context)
+        blind = torch.zeros(len(context), dtype=torch.bool, device=context.device)
+        return network.context(conditions, blind, feel)

@@ -14,7 +14,7 @@ from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from hearing_hands_ros.cli.calibrate.parameter_file import whole
 from hearing_hands_ros.cli.main import main
-from hearing_hands_ros.compare.calibration import Calibration
+from hearing_hands_ros.compare.conformal import ConformalCalibration
 from hearing_hands_ros.demo import hand, world
 from hearing_hands_ros.demo.bag import Recording, write_bag
 from hearing_hands_ros.demo.build import camera_in_world
@@ -121,7 +121,7 @@ def test_then_touches_that_are_normal_make_a_calibration_that_the_comparator_tak
     command = capsys.readouterr().out.splitlines()[-1]
     given = dict(word.split(":=") for word in shlex.split(command)[4:])
     graph = settings_of(predict_graph(Options.from_text(given), ROOT))
-    Calibration.load(graph.calibration).check("material", graph.alpha)
+    ConformalCalibration.load(graph.calibration).check("anomaly", graph.alpha)
     assert graph.alpha == 0.1
     assert graph.comparator.microphone_lag_s == pytest.approx(LAG_S, abs=0.002)
     assert graph.comparator.search_s == 0.04
@@ -145,12 +145,12 @@ def test_too_few_normal_touches_are_refused_and_what_is_missing_is_said(tapped, 
     assert [path.name for path in tmp_path.iterdir()] == ["robot.yaml"]
 
 
-def test_without_the_lag_the_touches_are_left_out_and_it_says_why(tapped, tmp_path, capsys):
+def test_without_the_lag_there_is_no_calibration_and_it_says_why(tapped, tmp_path, capsys):
     asked = ["--scene", SCENE, "--model", BANK, "--alpha", "0.2", "--out", tmp_path / "out.yaml"]
     assert calibrate("normal", tapped, *asked) == 2
     said = capsys.readouterr().err
-    assert "got 0: 4 are missing" in said
-    assert "left out 10: wanted the sound of a tap on wood, heard no onset" in said
+    assert "got 10 of 10 touches without an onset: is microphone_lag_s right" in said
+    assert not (tmp_path / "out.yaml").exists()
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from hearing_hands_ros.cli.demo import read_truth
@@ -84,7 +86,6 @@ def test_every_touch_is_shown_with_the_hand_in_place(demo):
     import base64
     import io
 
-    import numpy as np
     from PIL import Image
 
     page = (demo[0] / "report.html").read_text()
@@ -160,7 +161,7 @@ def test_what_was_not_measured_is_called_unknown():
     texts = []
     for recording in (silent, counted):
         figures = figures_of(recording, evaluate([], ()), Truth(0, 60.0, ()), 61.0)
-        texts.append(dict(report_text(figures, predictors(recording)).facts)["windows published / missed"])
+        texts.append(dict(report_text(figures, predictors(recording), "demo").facts)["windows published / missed"])
     assert texts == ["unknown / unknown", "9 / 2"]
 
 
@@ -170,3 +171,23 @@ def test_without_its_files_it_says_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setattr(command, "share_directory", lambda: tmp_path)
     with pytest.raises(FileNotFoundError, match="truth.yaml"):
         command.run(type("Arguments", (), {"out": tmp_path / "out"})())
+
+
+def test_the_scene_is_baked_once(tmp_path, monkeypatch):
+    """For views that are looked up: beside the scene, with the encoder that the shipped generator knows."""
+    from rich.console import Console
+
+    from hearing_hands_ros.cli import demo as command
+    from hearing_hands_ros.graph import share_directory
+    from hearing_hands_ros.scene.bundle import SceneBundle
+
+    (tmp_path / "models").symlink_to(share_directory() / "models")
+    whole = SceneBundle.load(share_directory() / "demo" / "scene")
+    near = np.linalg.norm(whole.means_m - whole.means_m[0], axis=1) < 0.02
+    replace(whole, splats=whole.splats.select(near), labels=whole.labels[near]).save(tmp_path / "demo" / "scene")
+    monkeypatch.setattr(command, "share_directory", lambda: tmp_path)
+    command.bake(Console(quiet=True))
+    (baked,) = (tmp_path / "demo" / "scene" / "features").iterdir()
+    written = baked.stat().st_mtime_ns
+    command.bake(Console(quiet=True))
+    assert baked.stat().st_mtime_ns == written

@@ -63,11 +63,11 @@ def test_the_options_are_those_of_the_launch_files():
     given = options(
         "--scene", "s", "--model", "m", "--microphone", "device", "--use-respawn", "--log-level", "debug",
         "--namespace", "n", "--params-file", "p", "--use-sim-time", "--demo", "--no-autostart",
-        "--device", "cpu", "--rate", "2",
+        "--device", "cpu", "--views", "baked", "--rate", "2",
     )  # fmt: skip
     assert given == Options(
         scene="s", model="m", microphone="device", use_respawn=True, log_level="debug", namespace="n", params_file="p",
-        use_sim_time=True, demo=True, autostart=False, device="cpu", rate=2.0,
+        use_sim_time=True, demo=True, autostart=False, device="cpu", views="baked", rate=2.0,
     )  # fmt: skip
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hearing_hands_ros.compare.calibration import one_touch
-from hearing_hands_ros.compare.materials import in_room
 from hearing_hands_ros.compare.scoring.baselines import EnergyChange, Shuffled
 from hearing_hands_ros.compare.scoring.embedding import Mahalanobis, Neighbours, NormalTouches, PredictedEmbedding
 from hearing_hands_ros.compare.scoring.level import LevelBySpeed
@@ -24,6 +22,7 @@ from hearing_hands_ros.compare.scoring.touch import HeardTouch
 from hearing_hands_ros.predictors.example import ExamplePredictor
 from hearing_hands_ros.predictors.example_bank import ExampleBank
 from hearing_hands_ros.sound.embedding.mel_statistics import MelStatistics
+from hearing_hands_ros.train.anomalies.bank_touches import in_room, one_touch
 
 ROOT = Path(__file__).parents[2]
 RATE = 16_000

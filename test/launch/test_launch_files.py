@@ -82,7 +82,7 @@ def test_every_launch_file_loads_and_documents_every_argument(path, prefix):
 def test_the_arguments_that_everybody_knows_are_there(prefix):
     names = {argument.name for argument in load("predict.launch.py").get_launch_arguments()}
     assert names >= {"namespace", "use_sim_time", "params_file", "scene", "model", "device", "microphone", "autostart"}
-    assert names >= {"use_respawn", "log_level", "demo"}
+    assert names >= {"use_respawn", "log_level", "demo", "views"}
 
 
 def test_without_arguments_it_predicts_with_the_demos_scene_and_the_compact_generator(prefix):
@@ -104,13 +104,14 @@ def test_without_arguments_it_predicts_with_the_demos_scene_and_the_compact_gene
 
 def test_arguments_become_typed_parameters(prefix, scene):
     nodes = resolve(
-        "predict.launch.py", scene=str(scene), device="cpu", namespace="left", use_sim_time="True", autostart="false",
-        use_respawn="true", log_level="debug",
+        "predict.launch.py", scene=str(scene), device="cpu", views="baked", namespace="left", use_sim_time="True",
+        autostart="false", use_respawn="true", log_level="debug",
     )  # fmt: skip
     generator = nodes["sound_generator"]
     values = parameters(generator)
     assert values["scene"] == str(scene)
-    assert (values["device"], values["use_sim_time"], values["autostart"]) == ("cpu", True, False)
+    assert (values["device"], values["views"], values["use_sim_time"]) == ("cpu", "baked", True)
+    assert values["autostart"] is False
     assert generator.respawn
     assert generator.command[3] == "debug"
     assert "__ns:=/left" in generator.command
@@ -196,6 +197,7 @@ def test_replay_plays_into_a_graph_in_simulated_time(prefix, tmp_path):
     ("arguments", "message"),
     [
         ({"device": "tpu"}, "'tpu' is not valid|\"tpu\" is not valid"),
+        ({"views": "blind"}, "'blind' is not valid|\"blind\" is not valid"),
         ({"use_sim_time": "maybe"}, "maybe"),
         ({"log_level": "loud"}, "loud"),
         ({"params_file": "/no/such.yaml"}, "argument 'params_file': wanted a file, found none at '/no/such.yaml'"),

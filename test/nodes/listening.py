@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from armed import bank_calibration_file
 from diagnostic_msgs.msg import DiagnosticStatus
 from hearing_hands_ros.msg import Audio, ContactEvent, HandTrajectory, SoundComparison
 from ros_domain import wait_until
@@ -41,7 +42,13 @@ class World:
     def __init__(self, ros, clock=None, ready=OK, **parameters):
         self.ros = ros
         self.time = {"use_sim_time": clock is not None}
-        self.parameters = {"bank": str(BANK), "alpha": 0.01, "retry_s": 0.3, **self.time, **parameters}
+        self.parameters = {
+            "calibration": str(bank_calibration_file()),
+            "alpha": 0.01,
+            "retry_s": 0.3,
+            **self.time,
+            **parameters,
+        }
         self.start_generator()
         self.start_comparator()
         self.audio, self.hands = ros.talk(Audio, "heard/audio"), ros.talk(HandTrajectory, "hands")
@@ -87,7 +94,7 @@ class World:
         self._stopping = True
         self._thread.join(5.0)
 
-    def touch(self, material="wood", heard="same", index=0, later_s=0.0, seconds=0.08):
+    def touch(self, material="stone", heard="same", index=0, later_s=0.0, seconds=0.08):
         """Touch now, as the tracker tells it when the touch has ended; return the touch's id."""
         self.number += 1
         stamp = self.clock() + NS // 5

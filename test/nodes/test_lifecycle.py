@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 import soundfile
+from armed import bank_calibration_file
 from hearing_hands_ros.msg import Audio, ContactEvent, HandTrajectory, SoundComparison, SoundPrediction
 from lifecycle import Lifecycle
 from sensor_msgs.msg import Image
@@ -73,7 +74,7 @@ def comparator_world(ros, folder):
     """Touches and a microphone that hears nothing of them; verdicts come out."""
     del folder
     recorded("wood")  # loads the recordings, which takes a while
-    ros.start(NODES + "sound_comparator", {"bank": str(BANK)})
+    ros.start(NODES + "sound_comparator", {"calibration": str(bank_calibration_file())})
     audio, rng = ros.talk(Audio, "heard/audio"), np.random.default_rng(2)
     sent_ns = [time.time_ns()]
 

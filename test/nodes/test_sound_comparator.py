@@ -26,10 +26,10 @@ def world(ros_domain):
 
 
 def test_verdicts_say_what_happened(world):
-    same = world.touch("wood")
+    same = world.touch("stone")
     assert world.verdict(same).verdict == NORMAL
     time.sleep(0.5)
-    other = world.touch("wood", heard="snow")
+    other = world.touch("stone", heard="snow")
     different = world.verdict(other)
     assert different.verdict == DIFFERENT, different.reason
     assert different.p_value <= different.alpha
@@ -57,12 +57,12 @@ def test_a_late_sound_of_the_touch_is_measured(world):
 def test_without_sound_hands_or_prediction_nothing_is_normal_and_it_recovers(world):
     world.hear = False
     world.diagnostics.wait(WARN, "UNKNOWN: no sound from the microphone")
-    message = world.verdict(world.touch("wood"))
+    message = world.verdict(world.touch("stone"))
     assert message.verdict == UNKNOWN
     assert "microphone" in message.reason
     world.hear = True
     world.diagnostics.wait(OK, since=len(world.diagnostics.statuses))
-    assert world.verdict(world.touch("wood")).verdict == NORMAL
+    assert world.verdict(world.touch("stone")).verdict == NORMAL
 
     world.track = False
     world.diagnostics.wait(WARN, "UNKNOWN: no hands")
@@ -73,13 +73,13 @@ def test_without_sound_hands_or_prediction_nothing_is_normal_and_it_recovers(wor
     world.track = True
 
     world.generator.kill()
-    message = world.verdict(world.touch("wood"))
+    message = world.verdict(world.touch("stone"))
     assert message.verdict == UNKNOWN
     assert "no prediction" in message.reason
     world.diagnostics.wait(WARN, "UNKNOWN: no predictions from the generator for the last 1 touches")
     world.start_generator()
     world.ros.diagnostics("sound_generator").wait(OK, timeout_s=20.0)
-    assert world.verdict(world.touch("wood")).verdict == NORMAL
+    assert world.verdict(world.touch("stone")).verdict == NORMAL
     world.diagnostics.wait(OK, since=len(world.diagnostics.statuses))
 
 
@@ -100,7 +100,7 @@ def test_damaged_sound_is_refused_and_a_gap_under_a_touch_is_unknown(world):
         message.data = type(message.data)("f", bytes(4 * len(message.data)))
         return message
 
-    number = world.touch("wood")
+    number = world.touch("stone")
     time.sleep(0.25)
     world.spoil = lost
     time.sleep(0.15)
@@ -116,7 +116,7 @@ def test_damaged_sound_is_refused_and_a_gap_under_a_touch_is_unknown(world):
 
     world.spoil = zero
     world.diagnostics.wait(WARN, "UNKNOWN: nothing but zeros or lost samples from the microphone")
-    message = world.verdict(world.touch("wood"))
+    message = world.verdict(world.touch("stone"))
     assert message.verdict == UNKNOWN, message.reason
     assert "exactly zero" in message.reason
     world.spoil = lambda message: message
@@ -131,7 +131,7 @@ def test_garbage_from_tracker_and_generator_is_refused(world):
     predicted.publish(SoundPrediction(id=5))
     world.diagnostics.wait(ERROR, "MelSpectrogram: 0 bins")
     seen = world.ros.listen(SoundPrediction, "predicted")
-    assert world.verdict(world.touch("wood")).verdict == NORMAL
+    assert world.verdict(world.touch("stone")).verdict == NORMAL
     loud = seen.messages[0]
     loud.spectrogram.data[7] = 3e38
     predicted.publish(loud)
@@ -163,7 +163,7 @@ def test_uncalibrated_is_unknown_until_normal_touches_were_taken(ros_domain, tmp
     world = World(ros_domain, ready=WARN, bank="", alpha=0.2, calibration_folder=str(folder))
     try:
         world.diagnostics.wait(WARN, "not calibrated")
-        message = world.verdict(world.touch("wood"))
+        message = world.verdict(world.touch("stone"))
         assert message.verdict == UNKNOWN
         assert "calibration" in message.reason
         client = ros_domain.probe.create_client(Calibrate, "/sound_comparator/calibrate")
@@ -174,15 +174,15 @@ def test_uncalibrated_is_unknown_until_normal_touches_were_taken(ros_domain, tmp
             assert why in refused.message
         assert call(client, Calibrate.Request(touches=5, name="desk")).accepted
         world.diagnostics.wait(WARN, "UNKNOWN: not calibrated; calibrating 0 of 5")
-        assert world.verdict(world.touch("wood", heard=None)).verdict == MISSING  # and does not count
+        assert world.verdict(world.touch("stone", heard=None)).verdict == MISSING  # and does not count
         for index in range(10):  # one that is not heard well does not count
-            world.verdict(world.touch("wood", index=index % 5))
+            world.verdict(world.touch("stone", index=index % 5))
             time.sleep(0.2)
             if (folder / "desk.yaml").is_file():
                 break
         world.diagnostics.wait(WARN, "calibrating 2 of 5")  # it was said on the way
         world.diagnostics.wait(OK, timeout_s=5.0)
-        message = world.verdict(world.touch("wood", index=2))
+        message = world.verdict(world.touch("stone", index=2))
         assert message.verdict in (NORMAL, DIFFERENT)
         assert 0.0 < message.p_value <= 1.0
     finally:
@@ -202,7 +202,7 @@ def test_a_clock_that_goes_back_begins_anew(ros_domain):
     clock = SimulatedTime(ros_domain)
     world = World(ros_domain, clock=clock)
     try:
-        assert world.verdict(world.touch("wood")).verdict == NORMAL
+        assert world.verdict(world.touch("stone")).verdict == NORMAL
         world.track = False
         before = clock()
         clock.offset_ns -= 50 * NS
@@ -231,7 +231,7 @@ def test_it_can_be_stopped_and_started_again_as_often_as_one_likes(world):
             assert call(client, ChangeState.Request(transition=Transition(id=transition))).success
 
     world.window_s = 15.0  # windows tell of touches for so long
-    assert world.verdict(world.touch("wood")).verdict == NORMAL
+    assert world.verdict(world.touch("stone")).verdict == NORMAL
     change(Transition.TRANSITION_DEACTIVATE)
     world.diagnostics.wait(WARN, "inactive")
     world.touch("snow")
@@ -257,11 +257,11 @@ def test_killed_and_started_again_it_goes_on_and_judges_no_touch_twice(ros_domai
     world = World(ros_domain, clock=SimulatedTime(ros_domain) if simulated else None)
     try:
         world.window_s = 8.0  # a new node is told of the touches before it, too
-        assert world.verdict(world.touch("wood")).verdict == NORMAL
+        assert world.verdict(world.touch("stone")).verdict == NORMAL
         nobody_judges = []
         for _ in range(2):
             world.comparator.kill()
-            nobody_judges.append(world.touch("wood"))
+            nobody_judges.append(world.touch("stone"))
             world.start_comparator()
             world.recovers()
             world.recovers()

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import lfilter
 
-from hearing_hands_ros.compare.materials import in_room
 from hearing_hands_ros.predictors.example_bank import ExampleBank
 from hearing_hands_ros.sound.onsets import OnsetConfig, OnsetDetector, find_onsets
+from hearing_hands_ros.train.anomalies.bank_touches import in_room
 
 DEMO = Path(__file__).parents[2] / "demo"
 

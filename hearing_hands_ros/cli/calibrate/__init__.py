@@ -9,6 +9,7 @@ from typing import Any
 
 COMMANDS = {
     "lag": "measure how late the microphone is, from taps on the scene",
+    "ego": "learn the noise of the robot itself, from where it moves and touches nothing",
     "normal": "collect the scores of normal touches, until the comparator can promise a rate of false alarms",
 }
 """Name of each subcommand and what it does; each is a module here with `add_arguments(parser)` and `run(args)`."""

@@ -8,20 +8,17 @@ from pathlib import Path
 from hearing_hands_ros.cli.calibrate.parameter_file import write_parameters
 from hearing_hands_ros.cli.calibrate.recordings import (
     add_common_arguments,
-    bar,
     check_bags,
     check_out,
     launch_command,
+    opened,
     parameter_files,
     replay_settings,
 )
 from hearing_hands_ros.cli.scene.places import line, make_console
 from hearing_hands_ros.compare.lag import LagEstimator
 from hearing_hands_ros.predictors.registry import load_predictor
-from hearing_hands_ros.replay.recording import Recording
 from hearing_hands_ros.replay.taps import tap_sounds
-from hearing_hands_ros.scene.bundle import SceneBundle
-from hearing_hands_ros.scene.surface import SplatSurface
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,24 +38,19 @@ def run(args: argparse.Namespace) -> int:
     """
     out, bags = check_out(args.out), check_bags(args.bags)
     settings = replay_settings(args, args.model)
-    bundle = SceneBundle.load(Path(settings.scene))
-    surface = SplatSurface(bundle)
     predictor = None
     if args.model is not None:
         predictor = load_predictor(settings.model, settings.device, settings.scene, settings.views)
     estimator = LagEstimator()
     lost, topic, found = 0, "", list[str]()
-    with bar("listening to taps", bags, lambda: f"{estimator.taps} taps") as teller:
-        for path in bags:
-            with Recording(path, bundle, surface, settings.hands, settings.sound) as recording:
-                topic = recording.sound.topic
-                recorded = recording.moments(teller(path))
-                for tap in tap_sounds(recorded, predictor, settings.lead_s, settings.tail_s):
-                    if tap.heard is None:
-                        lost += 1
-                    else:
-                        estimator.add(tap.heard, tap.expected)
-                found.append(str(recording))
+    for recording, tell in opened(bags, settings, "listening to taps", lambda: f"{estimator.taps} taps"):
+        topic = recording.sound.topic
+        for tap in tap_sounds(recording.moments(tell), predictor, settings.lead_s, settings.tail_s):
+            if tap.heard is None:
+                lost += 1
+            else:
+                estimator.add(tap.heard, tap.expected)
+        found.append(str(recording))
     try:
         estimate = estimator.estimate()
     except ValueError as error:

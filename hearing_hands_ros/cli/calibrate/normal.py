@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import math
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,8 +18,11 @@ from hearing_hands_ros.cli.calibrate.recordings import (
     replay_settings,
 )
 from hearing_hands_ros.cli.scene.places import line, make_console
-from hearing_hands_ros.compare.calibration import Calibration, least_touches
-from hearing_hands_ros.compare.scores import TouchScores
+from hearing_hands_ros.compare.calibrated import ALONE, calibrated
+from hearing_hands_ros.compare.groups import ALL
+from hearing_hands_ros.compare.ranks import least_touches
+from hearing_hands_ros.compare.scoring.scorer import ANOMALY
+from hearing_hands_ros.compare.scoring.touch import HeardTouch
 from hearing_hands_ros.replay.replay import Replay, Replayed
 
 
@@ -29,9 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `calibrate normal`."""
     add_common_arguments(parser)
     parser.add_argument("--model", type=Path, required=True, help="folder of the model that predicts")
-    parser.add_argument(
-        "--bank", type=Path, help="recorded touches to tell materials apart with; default: as the launch files have it"
-    )
     parser.add_argument(
         "--alpha", type=float, default=0.01, help="rate of false alarms that is wanted; default: %(default)s"
     )
@@ -41,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 class NormalTouches:
     """Touches that are normal, and why some of them cannot be used."""
 
-    scores: list[TouchScores] = field(default_factory=list)
+    heard: list[HeardTouch] = field(default_factory=list)
+    quiet: list[float] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
 
     def take(self, replayed: Replayed) -> None:
@@ -49,25 +48,10 @@ class NormalTouches:
         judgement = replayed.comparison.judgement
         if replayed.comparison.contact is None:
             return
-        if judgement.touch is not None and math.isfinite(judgement.touch.deciding[1]):
-            self.scores.append(judgement.touch)
+        if judgement.touch is not None and judgement.is_scored:
+            self.heard.append(judgement.touch)
         else:
             self.left_out[judgement.reason] += 1
-
-
-def calibration_of(touches: Sequence[TouchScores], alpha: float, source: str) -> Calibration:
-    """The calibration that a set of normal touches makes.
-
-    Raises:
-        ValueError: They are too few for `alpha`; says how many are missing.
-    """
-    least = least_touches(alpha)
-    if len(touches) < least:
-        raise ValueError(
-            f"calibrate normal: wanted {least} normal touches or more for alpha {alpha:g}, got {len(touches)}: "
-            f"{least - len(touches)} are missing"
-        )
-    return Calibration.of(source, touches)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -80,20 +64,22 @@ def run(args: argparse.Namespace) -> int:
     if not 0.0 < args.alpha < 1.0:
         raise ValueError(f"--alpha: wanted more than 0 and less than 1, got {args.alpha:g}")
     out, bags = check_out(args.out), check_bags(args.bags)
-    replay = Replay(replay_settings(args, args.model, args.bank))
+    replay = Replay(replay_settings(args, args.model))
     touches, topic, found = NormalTouches(), "", list[str]()
-    with bar("judging touches", bags, lambda: f"{len(touches.scores)} touches") as teller:
+    with bar("judging touches", bags, lambda: f"{len(touches.heard)} touches") as teller:
         for path in bags:
             with replay.open(path) as recording:
                 topic = recording.sound.topic
-                for replayed in replay.run(recording, teller(path)):
+                for replayed in replay.run(recording, teller(path), touches.quiet.extend):
                     touches.take(replayed)
                 found.append(str(recording))
     left_out = [f"left out {count}: {why}" for why, count in touches.left_out.most_common()]
     names = ", ".join(path.name for path in bags)
-    source = f"{len(touches.scores)} touches of {names}, predicted by {replay.predictor.model}"
+    source = f"{len(touches.heard)} touches of {names}, predicted by {replay.predictor.model}"
     try:
-        calibration = calibration_of(touches.scores, args.alpha, source)
+        calibration = calibrated(
+            touches.heard, touches.quiet, replay.judge.scorer, args.alpha, source, replay.judge.ego_noise
+        )
     except ValueError as error:
         raise ValueError("\n".join([str(error), *left_out, *found])) from error
     scores = out.with_name(f"{out.stem}_normal.yaml")
@@ -103,8 +89,20 @@ def run(args: argparse.Namespace) -> int:
     write_parameters(out, parameter_files(args), parameters, "normal", source)
     console = make_console()
     line(console, "normal", source)
-    for text in left_out:
+    line(console, "quiet", _quiet(calibration.count(ALONE, ALL), args.alpha))
+    for text in [*calibration.shortages(ANOMALY, args.alpha), *left_out]:
         console.print(text, markup=False)
     line(console, "written", f"{out} and {scores}")
-    console.print(launch_command(args, topic, model=args.model, bank=args.bank), markup=False)
+    console.print(launch_command(args, topic, model=args.model), markup=False)
     return 0
+
+
+def _quiet(seconds: int, alpha: float) -> str:
+    """What can be said of sounds that no touch explains."""
+    least = least_touches(alpha)
+    lacking = (
+        f": {least - seconds} more are needed for alpha {alpha:g} (a hand in view that touches nothing), or sounds"
+    )
+    return f"{seconds} s in which nothing touched" + (
+        f"{lacking} without a touch are UNKNOWN" if seconds < least else ""
+    )

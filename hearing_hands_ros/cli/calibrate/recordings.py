@@ -1,4 +1,4 @@
-"""What both calibrations ask for, and the recordings they read."""
+"""What all calibrations ask for, and the recordings they read."""
 
 from __future__ import annotations
 
@@ -15,13 +15,16 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from hearing_hands_ros.graph import NodeSpec, Options, predict_graph, share_directory
 from hearing_hands_ros.replay.recorded_bag import RecordedBag
+from hearing_hands_ros.replay.recording import Recording
 from hearing_hands_ros.replay.settings import ReplaySettings, settings_of
+from hearing_hands_ros.scene.bundle import SceneBundle
+from hearing_hands_ros.scene.surface import SplatSurface
 
 OWN_TOPIC = "heard/audio"
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what both commands ask for."""
+    """Add what all commands ask for."""
     parser.add_argument("bags", type=Path, nargs="+", metavar="BAG", help="rosbag2 folders, .mcap or .db3 files")
     parser.add_argument("--scene", type=Path, required=True, help="folder of the scene that was touched")
     parser.add_argument(
@@ -68,7 +71,7 @@ def parameter_files(args: argparse.Namespace) -> list[Path]:
     return [*files, out] if out.is_file() and out not in files else files
 
 
-def replay_settings(args: argparse.Namespace, model: Path | None, bank: Path | None = None) -> ReplaySettings:
+def replay_settings(args: argparse.Namespace, model: Path | None) -> ReplaySettings:
     """Settings that the launch files would give the nodes for the same arguments.
 
     Raises:
@@ -78,7 +81,6 @@ def replay_settings(args: argparse.Namespace, model: Path | None, bank: Path | N
     options = Options(
         scene=str(args.scene),
         model="" if model is None else str(model),
-        bank="" if bank is None else str(bank),
         microphone=f"topic:{args.audio_topic or '/audio'}",
     )
     files = parameter_files(args)
@@ -97,7 +99,7 @@ def launch_command(args: argparse.Namespace, topic: str, **folders: Path | None)
     Args:
         args: What was asked for.
         topic: Of the recording's microphone; our own microphone recorded it from the device.
-        folders: Further arguments: `model`, `bank`; None for those that were not given.
+        folders: Further arguments, such as `model`; None for those that were not given.
     """
     words = {
         "scene": args.scene.expanduser().absolute(),
@@ -119,6 +121,32 @@ def check_bags(bags: Sequence[Path]) -> list[Path]:
     for path in paths:
         RecordedBag(path).close()
     return paths
+
+
+def opened(
+    bags: Sequence[Path], settings: ReplaySettings, what: str, news: Callable[[], str]
+) -> Iterator[tuple[Recording, Callable[[float], None]]]:
+    """Open one recording after the other, and show how far it is.
+
+    Args:
+        bags: The recordings.
+        settings: Which scene was touched, which hands are followed and which sound is listened to.
+        what: Is done.
+        news: What was found so far.
+
+    Yields:
+        A recording, and what is to be told the share of it that is done.
+
+    Raises:
+        FileNotFoundError: A file of the scene is missing.
+        ValueError: The scene or a recording cannot be used.
+    """
+    bundle = SceneBundle.load(Path(settings.scene))
+    surface = SplatSurface(bundle)
+    with bar(what, bags, news) as teller:
+        for path in bags:
+            with Recording(path, bundle, surface, settings.hands, settings.sound) as recording:
+                yield recording, teller(path)
 
 
 @contextmanager

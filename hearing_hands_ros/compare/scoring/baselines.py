@@ -1,16 +1,23 @@
-"""What can be had without a prediction, or with a wrong one: what the prediction helps is measured against these.
-
-Novelty of the sound alone is `embedding.Neighbours` with touches of every kind.
-"""
+"""What can be had without a prediction, or with a wrong one: what the prediction helps is measured against these."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from hearing_hands_ros.compare.scoring.embedding import embedded, heard_window
 from hearing_hands_ros.compare.scoring.level import heard_db
-from hearing_hands_ros.compare.scoring.protocol import Score
+from hearing_hands_ros.compare.scoring.protocol import Score, score_all
 from hearing_hands_ros.compare.scoring.touch import HeardTouch
+from hearing_hands_ros.sound.embedding.mel_statistics import MelStatistics
+
+NEIGHBOUR: Final = 3
+LEAST_KNOWN: Final = 10
 
 
 class EnergyChange:
@@ -37,6 +44,56 @@ class EnergyChange:
     def score(self, touch: HeardTouch) -> float:
         """|level - mean|, dB; NaN before the first touch was learned."""
         return float("nan") if self._mean_db is None else abs(heard_db(touch) - self._mean_db)
+
+
+class RunningNovelty:
+    """How unlike all touches before it a touch sounds, whatever was predicted.
+
+    The distance to the third nearest of them in a sound embedding that needs no weights, each number standardised.
+
+    Args:
+        kept: The newest touches that are remembered.
+    """
+
+    name = "novelty"
+
+    def __init__(self, kept: int = 200) -> None:
+        self._embedding = MelStatistics()
+        self._known: deque[NDArray[np.float64]] = deque(maxlen=kept)
+
+    def score(self, touch: HeardTouch) -> float:
+        """The distance, as a root mean square; NaN for the first touches. Remembers the touch."""
+        place = embedded(self._embedding, heard_window(touch))
+        distance = float("nan")
+        if len(self._known) >= LEAST_KNOWN:
+            known = np.array(self._known)
+            spread = np.maximum(known.std(axis=0), 1e-6)
+            off = np.sqrt((((known - place) / spread) ** 2).mean(axis=1))
+            distance = float(np.sort(off)[NEIGHBOUR - 1])
+        self._known.append(place)
+        return distance
+
+
+class Baselines:
+    """All of them, beside one score that has a prediction. They know the touches that they were asked about.
+
+    Args:
+        score: The score that the prediction is for.
+    """
+
+    def __init__(self, score: Score) -> None:
+        self._energy, self._novelty, self._shuffled = EnergyChange(), RunningNovelty(), Shuffled(score)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the scores."""
+        return self._energy.name, self._novelty.name, self._shuffled.name
+
+    def scores(self, touch: HeardTouch) -> dict[str, float]:
+        """Scores of the next touch by name; larger is odder, NaN where one could not be had."""
+        found = score_all((self._energy, self._novelty, self._shuffled), touch)
+        self._energy.learn([touch])
+        return found
 
 
 class Shuffled:

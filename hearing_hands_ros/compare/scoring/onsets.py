@@ -99,12 +99,25 @@ def rises(touch: HeardTouch) -> tuple[Array, Array]:
         touch: The touch.
 
     Returns:
-        (T,) middles of the frames, s from the touch, every 4 ms; (T,) mean rise over the bands, dB, at least 0.
+        See `rises_of`.
     """
-    wave = touch.samples[: round(touch.end_s * RATE_HZ)]
+    return rises_of(touch.samples[: round(touch.end_s * RATE_HZ)], touch.lead_s)
+
+
+def rises_of(wave: NDArray[np.float32], lead_s: float) -> tuple[Array, Array]:
+    """How far each moment stands over what was just heard and over the room.
+
+    Args:
+        wave: (L,) at 16 kHz.
+        lead_s: Sound from which the room is learnt.
+
+    Returns:
+        (T,) middles of the frames, s from the end of the lead, every 4 ms; (T,) mean rise over the bands, dB, at
+        least 0.
+    """
     frames = np.lib.stride_tricks.sliding_window_view(wave, WINDOW)[::HOP]
     power = np.abs(rfft(frames * np.hanning(WINDOW).astype(np.float32), axis=1)) ** 2 @ mel_filters(BANDS).T
-    time_s = (np.arange(len(power)) * HOP + WINDOW / 2) / RATE_HZ - touch.lead_s
+    time_s = (np.arange(len(power)) * HOP + WINDOW / 2) / RATE_HZ - lead_s
     floor = FLOOR * np.maximum(np.median(power[time_s < QUIET_S], axis=0), NOTHING)
     level = decibel(np.maximum(power, floor) / floor)
     recent = np.max([np.roll(level, back, axis=0) for back in RECENT], axis=0)

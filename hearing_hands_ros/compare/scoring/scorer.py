@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -84,18 +86,18 @@ class Scorer:
             str(document.get("origin", "")),
         )
 
+    @cached_property
+    def digest(self) -> str:
+        """Tells this scorer from others: calibrations made with another one mean nothing."""
+        weights = hashlib.sha256(repr(self._document()).encode())
+        for weight, bias in self.listener.layers:
+            weights.update(weight.tobytes() + bias.tobytes())
+        return weights.hexdigest()[:16]
+
     def save(self, config: str | Path) -> None:
         """Write all but the listener."""
-        document = {
-            "format": FORMAT,
-            "origin": self.origin,
-            "level": self.level.document(),
-            "model": self.model.document(),
-            "unlabelled": self.unlabelled.document(),
-        }
-        Path(config).write_text(
-            yaml.safe_dump(document, sort_keys=False, width=120, default_flow_style=None), encoding="utf-8"
-        )
+        text = yaml.safe_dump(self._document(), sort_keys=False, width=120, default_flow_style=None)
+        Path(config).write_text(text, encoding="utf-8")
 
     def scores(self, touch: HeardTouch) -> dict[str, float]:
         """All scores by name, `ANOMALY` among them; larger is odder, NaN where one could not be had."""
@@ -110,6 +112,15 @@ class Scorer:
         """What is wrong, if anything is."""
         odds = self._model(values).log_odds(values, kind)
         return max(odds, key=lambda anomaly: odds[anomaly])
+
+    def _document(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "origin": self.origin,
+            "level": self.level.document(),
+            "model": self.model.document(),
+            "unlabelled": self.unlabelled.document(),
+        }
 
     def _model(self, values: Mapping[str, float]) -> AnomalyModel:
         return self.unlabelled if math.isnan(values[MaterialOdds.name]) else self.model

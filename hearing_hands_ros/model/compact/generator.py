@@ -40,7 +40,9 @@ class Sampling:
         guidance: Scale of classifier-free guidance; 1 asks the network once a step instead of twice.
         shift: Of the times, as in `shifted_grid`; 1 for equal steps.
         draws: Sounds that are drawn of a window, for their mean and spread.
-        typical: How far the one that is heard is moved from its draw to their mean, 0 to 1; see `typical_draw`.
+        typical: How far the spectra of the one that is heard are moved from its draw to their mean, 0 to 1; see
+            `typical_draw`.
+        typical_level: The same of its level.
 
     Raises:
         ValueError: A field is not possible.
@@ -51,6 +53,7 @@ class Sampling:
     shift: float = 1.0
     draws: int = 3
     typical: float = 0.5
+    typical_level: float = 0.5
 
     def __post_init__(self) -> None:
         for name in ("steps", "draws"):
@@ -61,25 +64,30 @@ class Sampling:
             raise ValueError(f"Sampling: guidance wanted 0 to 20, got {self.guidance!r}")
         if not 0.01 <= self.shift <= 100.0:
             raise ValueError(f"Sampling: shift wanted 0.01 to 100, got {self.shift!r}")
-        if not 0.0 <= self.typical <= 1.0:
-            raise ValueError(f"Sampling: typical wanted 0 to 1, got {self.typical!r}")
+        for name in ("typical", "typical_level"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"Sampling: {name} wanted 0 to 1, got {getattr(self, name)!r}")
 
 
-def typical_draw(draws: Array, typical: float) -> Array:
+def typical_draw(draws: Array, sampling: Sampling) -> Array:
     """One sound of several: the first, moved towards the mean of all.
 
     A draw strays from the mean as far as the truth does, each in its own direction. The mean alone is nearest to the
-    truth, but smoother than any sound.
+    truth, but smoother than any sound: it is nobody's material. Level (the mean over bands) and spectrum are moved by
+    shares of their own.
 
     Args:
         draws: (K, F, T) log-mel spectrograms of one window.
-        typical: Share of the way, 0 to 1.
+        sampling: Says how far.
 
     Returns:
         (F, T).
     """
-    first: Array = draws[0] + np.float32(typical) * (draws.mean(axis=0) - draws[0])
-    return first
+    mean = draws.mean(axis=0)
+    away = draws[0] - mean
+    level = away.mean(axis=0)
+    kept: Array = mean + np.float32(1.0 - sampling.typical) * (away - level)
+    return kept + np.float32(1.0 - sampling.typical_level) * level
 
 
 class CompactGenerator:
@@ -148,7 +156,10 @@ class CompactGenerator:
         if len(parts) != 2:
             raise ValueError(f"{who}: wanted tensors mel_mean and mel_std, got {sorted(parts) or 'neither'}")
         checkpoint.fill(network, "network.")
-        return cls(network, parts["mel_mean"], parts["mel_std"], checkpoint.sequence, sampling, encoder, device)
+        made = cls(network, parts["mel_mean"], parts["mel_std"], checkpoint.sequence, sampling, encoder, device)
+        for part in network.stepped:
+            part.to(torch.bfloat16)  # as autocast would, anew for each step
+        return made
 
     def generate(
         self,

@@ -86,6 +86,12 @@ class CompactNetwork(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
 
+    @property
+    def stepped(self) -> list[nn.Linear]:
+        """The linear layers that are asked in each step of a solver; `context` is computed once, by the others."""
+        parts = (self.enter, self.time, self.modulation, self.blocks, self.last, self.leave)
+        return [layer for part in parts for layer in part.modules() if isinstance(layer, nn.Linear)]
+
     def context(self, batch: ConditionBatch, see: Tensor | None = None, feel: Tensor | None = None) -> Tensor:
         """What the conditions say of each token.
 

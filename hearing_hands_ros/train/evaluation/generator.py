@@ -55,7 +55,8 @@ class GeneratorSystem:
         asked = self._sampling
         self.note = (
             f"{asked.steps} steps, guidance {asked.guidance:g}, vocoder {vocoder.name}; "
-            f"a draw, moved by {asked.typical:g} towards the mean of {asked.draws}"
+            f"a draw, its spectra moved by {asked.typical:g}, its level by {asked.typical_level:g} towards the mean of "
+            f"{asked.draws}"
         )
 
     @staticmethod
@@ -81,7 +82,7 @@ class GeneratorSystem:
                 conditions, noise, self._sampling, see=self._drop != "vision", feel=self._drop != "hands"
             )
             for number, item in enumerate(batch):
-                mel = typical_draw(np.stack(mels[number * draws : (number + 1) * draws]), self._sampling.typical)
+                mel = typical_draw(np.stack(mels[number * draws : (number + 1) * draws]), self._sampling)
                 waves.append(fitted(self._vocoder.synthesize(mel), item.audio.size))
         return waves
 

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the generator needs PyTorch")
 pytest.importorskip("safetensors", reason="checkpoints are safetensors")
 
-from hearing_hands_ros.model.checkpoint import save_checkpoint  # noqa: E402
+from hearing_hands_ros.model.checkpoint import load_checkpoint, save_checkpoint  # noqa: E402
 from hearing_hands_ros.model.compact.conditions import HAND_CHANNELS, TOUCH_CHANNELS, Conditions  # noqa: E402
 from hearing_hands_ros.model.compact.config import PATCH, CompactConfig  # noqa: E402
 from hearing_hands_ros.model.compact.generator import CompactGenerator, Sampling, typical_draw  # noqa: E402
@@ -66,6 +66,18 @@ def test_windows_of_different_lengths_in_one_pass_are_as_they_are_alone(tmp_path
         assert np.isfinite(mel).all()
         assert mel.min() >= -5.0
         np.testing.assert_allclose(mel, alone, atol=0.05)  # of bfloat16, at a standard deviation of 0.5
+
+
+def test_half_precision_is_that_of_autocast(tmp_path):
+    """Weights that are cast once give what weights give that are cast in each step."""
+    loaded = CompactGenerator.load(checkpoint(tmp_path), "cpu")
+    plain = CompactNetwork(SMALL)
+    plain.load_state_dict({n: t for name, t in load_checkpoint(tmp_path, "compact").tensors.items()
+                           if (n := name.removeprefix("network.")) != name})  # fmt: skip
+    mean, std = torch.full((80,), -3.0), torch.full((80,), 0.5)
+    cast = CompactGenerator(plain, mean, std, SequenceConfig(), loaded.sampling, "made_up", "cpu")
+    window = conditions()
+    np.testing.assert_array_equal(loaded.generate([window], [noise(window)]), cast.generate([window], [noise(window)]))
 
 
 def test_a_batch_that_does_not_fit_into_memory_is_halved(tmp_path, monkeypatch):
@@ -168,7 +180,11 @@ def test_noise_that_does_not_fit_is_named(tmp_path):
 
 def test_what_is_heard_lies_between_a_draw_and_the_mean_of_all():
     draws = np.random.default_rng(0).normal(size=(3, 80, 10)).astype(np.float32)
-    np.testing.assert_allclose(typical_draw(draws, 0.0), draws[0])
-    np.testing.assert_allclose(typical_draw(draws, 1.0), draws.mean(axis=0), atol=1e-6)
-    away = [np.square(typical_draw(draws, share) - draws.mean(axis=0)).mean() for share in (0.0, 0.5, 1.0)]
+    heard = {share: typical_draw(draws, Sampling(typical=share, typical_level=share)) for share in (0.0, 0.5, 1.0)}
+    np.testing.assert_allclose(heard[0.0], draws[0], atol=1e-6)
+    np.testing.assert_allclose(heard[1.0], draws.mean(axis=0), atol=1e-6)
+    away = [np.square(heard[share] - draws.mean(axis=0)).mean() for share in (0.0, 0.5, 1.0)]
     assert away[0] > away[1] > away[2]
+    level = typical_draw(draws, Sampling(typical=0.0, typical_level=1.0))
+    np.testing.assert_allclose(level.mean(axis=0), draws.mean(axis=(0, 1)), atol=1e-6)
+    np.testing.assert_allclose(level - level.mean(axis=0), draws[0] - draws[0].mean(axis=0), atol=1e-6)

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 
-from hearing_hands_ros.compare.materials import in_room
 from hearing_hands_ros.predictors.example_bank import ExampleBank
 from hearing_hands_ros.sound.embedding import aisfx
 from hearing_hands_ros.sound.embedding.aisfx_network import BANDS, RATE_HZ, AisfxNetwork, filters, levels
 from hearing_hands_ros.sound.embedding.mel_statistics import MelStatistics
 from hearing_hands_ros.sound.embedding.protocol import load_embedding
 from hearing_hands_ros.sound.metrics.probe import LinearProbe
+from hearing_hands_ros.train.anomalies.bank_touches import in_room
 
 DEMO = Path(__file__).resolve().parents[3] / "demo"
 RATE = 16000

@@ -1,0 +1,88 @@
+"""Recordings of normal touches in the demo's world, to calibrate a comparator with.
+
+    python -m hearing_hands_ros.demo.normal FOLDER
+
+writes FOLDER/normal_1.mcap to normal_3.mcap. As the demo's own recording they are simulated but for the sounds, which
+are recorded; no recording that the demo's microphone hears is in them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from rich.console import Console
+from rich.status import Status
+
+from hearing_hands_ros.demo import heard, motion
+from hearing_hands_ros.demo.build import record
+from hearing_hands_ros.graph import share_directory
+from hearing_hands_ros.scene.bundle import SceneBundle
+from hearing_hands_ros.scene.surface import SplatSurface
+
+SEEDS: Final = (101, 102, 103)
+SLIDES_S: Final = (0.7, 0.85, 0.95) * 4
+QUIET_S: Final = 25.0
+"""At the end of each the hand rests: what this room sounds like when nothing touches."""
+
+
+def record_normal(demo: Path, bag: Path, seed: int) -> int:
+    """Write a recording of taps and slides of which each sounds like what it touches.
+
+    Args:
+        demo: Folder of the demo.
+        bag: File to write.
+        seed: Of motion and sounds.
+
+    Returns:
+        How many touches are in it.
+    """
+    events = motion.plan(seed, SLIDES_S, pauses=0)
+    rows = unheard(demo)
+    sounds = heard.cast_normal(events, rows, seed)
+    wave = heard.mix(events, sounds, demo, rows, motion.duration_s(events) + QUIET_S, seed)
+    record(bag, events, wave, SplatSurface(SceneBundle.load(demo / "scene")), lambda _: None)
+    return len(sounds)
+
+
+def unheard(demo: Path) -> Sequence[Mapping[str, Any]]:
+    """Recordings that are not heard in the demo: held-out ones, and for what none is left of, those of the bank.
+
+    Returns:
+        As `heard.recordings`, with files relative to `demo`.
+    """
+    truth = yaml.safe_load((demo / "truth.yaml").read_text())
+    used = {event["recording"] for event in (*truth["touches"], *truth["extra_sounds"])}
+    free = [
+        {**row, "file": f"held_out/{row['file']}"}
+        for row in heard.recordings(demo / "held_out")
+        if row["file"] not in used
+    ]
+    kinds = {(row["material"], row["action"]) for row in free}
+    free += [
+        {**row, "file": f"bank/{row['file']}"}
+        for row in heard.recordings(demo / "bank")
+        if (row["material"], row["action"]) not in kinds
+    ]
+    return free
+
+
+def main(arguments: list[str]) -> int:
+    """Command line: FOLDER."""
+    if len(arguments) != 1:
+        print("usage: python -m hearing_hands_ros.demo.normal FOLDER", file=sys.stderr)
+        return 2
+    folder, demo = Path(arguments[0]), share_directory() / "demo"
+    folder.mkdir(parents=True, exist_ok=True)
+    with Status("", console=Console(stderr=True)) as status:
+        for number, seed in enumerate(SEEDS, start=1):
+            status.update(f"making recording {number} of {len(SEEDS)}")
+            record_normal(demo, folder / f"normal_{number}.mcap", seed)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
