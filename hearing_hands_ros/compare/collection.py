@@ -64,26 +64,29 @@ class CalibrationCollection:
         """Progress, for people."""
         return f"calibrating {len(self.touches)} of {self.wanted}"
 
-    def finish(self, scorer: Scorer, folder: Path, ego_noise: str = "") -> tuple[ConformalCalibration, str]:
-        """Make the calibration, save it if it has a name, and say what was done.
+    def calibration(self, scorer: Scorer, ego_noise: str = "") -> ConformalCalibration:
+        """Make the calibration.
 
         Args:
             scorer: As it ships.
-            folder: Where it is saved.
             ego_noise: See `calibrated`.
 
         Raises:
-            ValueError: The touches make no calibration.
+            ValueError: The touches make none.
+        """
+        source = f"{len(self.touches)} touches heard live"
+        return calibrated(self.touches, self.quiet, scorer, self.alpha, source, ego_noise)
+
+    def save(self, calibration: ConformalCalibration, folder: Path) -> str:
+        """Save a calibration if it shall have a name, and say what was done.
+
+        Raises:
             OSError: The file cannot be written.
         """
-        touches, quiet = len(self.touches), len(self.quiet)
-        calibration = calibrated(
-            self.touches, self.quiet, scorer, self.alpha, f"{touches} touches heard live", ego_noise
-        )
-        done = f"calibrated on {touches} touches and {quiet} quiet seconds"
+        done = f"calibrated on {len(self.touches)} touches and {len(self.quiet)} quiet seconds"
         if not self.name:
-            return calibration, done
+            return done
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{self.name}.yaml"
         calibration.save(path)
-        return calibration, f"{done}, saved as {path}"
+        return f"{done}, saved as {path}"

@@ -36,6 +36,7 @@ POLL_HZ = 40.0
 STALE_S = 1.5  # sound or hands older than this are missing
 SILENT_S = 3.0  # exact zeros for longer than this are no sound
 AHEAD_S = 1.0  # a stamp farther ahead than this is from before the clock jumped, or from another clock
+TOLD_S = 15.0  # a change of many touches is a warning for so long after it was found
 AUDIO_DEPTH = 50
 
 
@@ -114,7 +115,7 @@ class SoundComparator(ManagedNode):
         self._lags: deque[float] = deque(maxlen=50)
         self._latencies: deque[float] = deque(maxlen=200)
         self._unpredicted = 0  # touches in a row
-        self._changed_ns = 0  # of the last change alarm
+        self._changed_ns = -round(TOLD_S * NANOSECONDS)  # of the last change alarm
         self._last_error = ""
         self._frame_id = ""
         self._collection: CalibrationCollection | None = None
@@ -173,7 +174,7 @@ class SoundComparator(ManagedNode):
             return ERROR, error + calibrating
         if missing := self._missing():
             return WARN, f"UNKNOWN: {missing}{calibrating}"
-        if self._changed_ns:
+        if self._now_ns - self._changed_ns < TOLD_S * NANOSECONDS:
             return WARN, f"touches have become odder than they were, {self._changed_before()}{calibrating}"
         if drifting:
             return WARN, f"microphone or room are not as at the calibration: {drifting}{calibrating}"
@@ -255,7 +256,7 @@ class SoundComparator(ManagedNode):
             self.get_logger().warning("the clock went back: starting afresh")
         if now_ns < self._now_ns or self._now_ns == 0:
             self._comparator.clear(now_ns)
-            self._changed_ns = 0
+            self._changed_ns = now_ns - round(TOLD_S * NANOSECONDS)
         self._now_ns, self._ticked_s = now_ns, time.monotonic()
         for comparison in self._comparator.poll(now_ns):
             self._publish(comparison)
@@ -278,9 +279,10 @@ class SoundComparator(ManagedNode):
             self.get_logger().warning(f"UNKNOWN: {judgement.reason}", throttle_duration_sec=2.0)
         elif judgement.verdict != Verdict.NORMAL:
             self.get_logger().info(f"{judgement.verdict.name}: {judgement.reason}")
-        if judgement.watched is not None and judgement.watched.changed:
+        watch = self._comparator.judge.watch
+        if watch is not None and judgement.watched is not None and judgement.watched.changed:
             self._changed_ns = self._now_ns
-            self.get_logger().warning(f"touches have become odder than they were: {self._comparator.judge.watch}")
+            self.get_logger().warning(f"touches have become odder than they were: {watch.alarm}")
         if comparison.contact is not None:
             self._unpredicted = 0 if comparison.prediction_id else self._unpredicted + 1
             if self._collection is not None:
@@ -327,16 +329,17 @@ class SoundComparator(ManagedNode):
         if not collection.is_complete:
             return
         self._collection = None
+        judge = self._comparator.judge
         try:
-            judge, folder = self._comparator.judge, Path(self.p.calibration_folder).expanduser()
-            calibration, done = collection.finish(judge.scorer, folder, judge.ego_noise)
+            calibration = collection.calibration(judge.scorer, judge.ego_noise)
+            judge.arm(calibration)  # it holds even if it cannot be saved
+            self._tell_calibration()
+            done = collection.save(calibration, Path(self.p.calibration_folder).expanduser())
         except (OSError, ValueError) as error:
             self._last_error = f"calibrate: {error}"
             self.get_logger().error(self._last_error)
             return
-        self._comparator.judge.arm(calibration)
         self.get_logger().info(done)
-        self._tell_calibration()
 
 
 def main(args: list[str] | None = None) -> None:

@@ -273,8 +273,8 @@ def test_a_collection_takes_only_touches_that_were_scored(judge, bank, heard_one
     assert collection.add(heard)
     assert collection.is_complete
     collection.add_quiet([0.0, 1.5])
-    calibration, done = collection.finish(scorer(), Path("/nowhere"))
-    assert done == "calibrated on 2 touches and 2 quiet seconds"
+    calibration = collection.calibration(scorer())
+    assert collection.save(calibration, Path("/nowhere")) == "calibrated on 2 touches and 2 quiet seconds"
     assert calibration.count("alone") == 2
 
 
@@ -294,7 +294,7 @@ def test_a_collection_that_cannot_be_saved_says_so(judge, bank, heard_ones, tmp_
     (tmp_path / "file").write_text("")
     collection = CalibrationCollection(1, 0.5, "desk", [heard.touch])
     with pytest.raises(OSError, match="file"):
-        collection.finish(scorer(), tmp_path / "file")
+        collection.save(bank_calibration(), tmp_path / "file")
 
 
 def test_quiet_is_counted_where_a_hand_is_followed_and_touches_nothing(judge, bank, heard_ones):

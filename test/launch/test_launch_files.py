@@ -157,20 +157,17 @@ def test_a_microphone_can_be_a_device_a_topic_or_a_file(prefix, sound):
 def test_compare_listens_to_the_device_unless_told_otherwise(prefix):
     nodes = resolve("compare.launch.py")
     assert parameters(nodes["microphone"])["source"] == "device"
-    assert parameters(nodes["sound_comparator"])["bank"].endswith("demo/bank")
+    assert parameters(nodes["sound_comparator"])["calibration"] == ""
 
 
-def test_a_bank_that_predicts_is_compared_with_unless_another_is_given(prefix, tmp_path):
-    bank, checkpoint = tmp_path / "bank", tmp_path / "checkpoint"
-    for folder, name in ((bank, "bank.yaml"), (checkpoint, "config.yaml")):
-        folder.mkdir()
-        (folder / name).touch()
-    compared = [
-        parameters(resolve("predict.launch.py", microphone="device", **given)["sound_comparator"])["bank"]
-        for given in ({"model": str(bank)}, {"model": str(checkpoint)}, {"model": str(checkpoint), "bank": str(bank)})
+def test_a_calibration_is_taken_where_it_is_given_and_the_demo_has_its_own(prefix, tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.touch()
+    found = [
+        parameters(resolve("predict.launch.py", **given)["sound_comparator"])["calibration"]
+        for given in ({"microphone": "device", "calibration": str(mine)}, {"demo": "true"})
     ]
-    share = prefix / "share" / "hearing_hands_ros"
-    assert compared == [str(bank), str(share / "demo/bank"), str(bank)]
+    assert found == [str(mine), str(prefix / "share" / "hearing_hands_ros" / "demo" / "calibration.yaml")]
 
 
 def test_replay_plays_into_a_graph_in_simulated_time(prefix, tmp_path):

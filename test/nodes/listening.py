@@ -83,7 +83,7 @@ class World:
         """
         self.diagnostics.wait(OK, timeout_s=20.0, since=len(self.diagnostics.statuses))
         for _ in range(3):
-            message = self.verdict(self.touch("wood"))
+            message = self.verdict(self.touch("stone"))
             time.sleep(0.5)
             if message.verdict == NORMAL:
                 return
