@@ -1,6 +1,8 @@
 """Listen and compare, beside a graph that already predicts: microphone, sound_comparator and spectrogram_viewer.
 
-ros2 launch hearing_hands_ros compare.launch.py model:=/path/to/bank
+ros2 launch hearing_hands_ros compare.launch.py params_file:=/path/to/file.yaml
+
+The file is what `hearing-hands calibrate normal` writes: without a calibration every verdict is UNKNOWN.
 """
 
 from launch import LaunchDescription

@@ -1,6 +1,6 @@
 """Predict the sound of touch: scene_server, hand_tracker and sound_generator, and what `microphone` and `demo` ask for.
 
-ros2 launch hearing_hands_ros predict.launch.py scene:=/path/to/scene model:=/path/to/bank microphone:=device
+ros2 launch hearing_hands_ros predict.launch.py scene:=/path/to/scene microphone:=device params_file:=/path/to/file.yaml
 ros2 launch hearing_hands_ros predict.launch.py demo:=true
 """
 

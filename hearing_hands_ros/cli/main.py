@@ -13,7 +13,7 @@ COMMANDS = {
     "demo": "play the demo recording through the whole graph and write a report",
     "up": "start the nodes and keep them running, on a machine without `ros2 launch`",
     "scene": "reconstruct, import, register and look at scenes of Gaussian splats",
-    "calibrate": "measure the microphone's lag and what is normal, from recordings of touches",
+    "calibrate": "arm the comparator: the microphone's lag, the robot's noise and normal touches, from recordings",
     "dataset": "simulate a dataset of touches, and say what is in one",
     "train": "train a network on a dataset, or go on where it was stopped",
     "evaluate": "measure how well the sound of touches is predicted in held-out scenes, as a table",

@@ -23,7 +23,10 @@ ALONE: Final = "alone"
 """Score of a second in which nothing touches: the strongest beginning in it, dB."""
 
 SCORER, MODEL, EGO_NOISE = "scorer", "model", "ego_noise"
+SEED: Final = 0
 MOST_UNHEARD: Final = 0.2
+"""Share of taps."""
+
 MEASURING_SHARE: Final = 1 / 3
 """Of the touches at most, to adapt the scorer to; the calibration counts the others."""
 
@@ -55,17 +58,20 @@ def calibrated(
             f"calibration: wanted {least} normal touches or more for alpha {alpha:g}, got {len(touches)}: "
             f"{least - len(touches)} are missing"
         )
-    unheard = sum(touch.onset_s is None for touch in touches if touch.contact.kind == "tap")
-    if unheard > MOST_UNHEARD * len(touches):
+    taps = [touch for touch in touches if touch.contact.kind == "tap"]
+    unheard = sum(touch.onset_s is None for touch in taps)
+    if unheard > MOST_UNHEARD * len(taps):
         raise ValueError(
-            f"calibration: wanted taps that are heard where they are expected, got {unheard} of {len(touches)} touches "
+            f"calibration: wanted taps that are heard where they are expected, got {unheard} of {len(taps)} taps "
             "without an onset: is microphone_lag_s right (hearing-hands calibrate lag), and the microphone on?"
         )
     models = sorted({touch.prediction.model for touch in touches})
     if len(models) != 1:
         raise ValueError(f"calibration: wanted predictions of one model, got those of {', '.join(models)}")
-    measuring = evenly(len(touches), min(round(MEASURING_SHARE * len(touches)), len(touches) - least))
-    adaptation = Adaptation.of(scorer, [touches[i] for i in measuring])
+    spare = min(round(MEASURING_SHARE * len(touches)), len(touches) - least)
+    # Drawn, for a robot that goes round its places would else be measured at some and judged at others.
+    measuring = set(np.random.default_rng(SEED).permutation(len(touches))[:spare].tolist())
+    adaptation = Adaptation.of(scorer, [touches[i] for i in sorted(measuring)])
     adapted = adaptation.applied(scorer)
     baselines = Baselines(adapted)
     groups = ContactGroups()
@@ -84,11 +90,6 @@ def calibrated(
         adaptation=adaptation,
         made_with={SCORER: scorer.digest, MODEL: models[0], EGO_NOISE: ego_noise},
     )
-
-
-def evenly(count: int, chosen: int) -> set[int]:
-    """Numbers of `chosen` out of `count`, spread over all."""
-    return {math.floor((number + 0.5) * count / chosen) for number in range(chosen)}
 
 
 def levels_of(touch: HeardTouch, level: LevelBySpeed) -> TouchLevels:

@@ -93,6 +93,7 @@ class ChangeAlarm:
         rising: Touches since `statistic` was last 0: when what it says would have begun.
         touches: P-values since the beginning or the last alarm.
         alarms: So far.
+        found_over: Touches over which the last of them rose; 0 without one.
 
     Raises:
         ValueError: `run_length` is not possible.
@@ -103,7 +104,7 @@ class ChangeAlarm:
     def __init__(self, run_length: float) -> None:
         self.run_length = run_length
         self.threshold = threshold_for(run_length)
-        self.alarms = 0
+        self.alarms = self.found_over = 0
         self.reset()
 
     def reset(self) -> None:
@@ -134,6 +135,7 @@ class ChangeAlarm:
         if self.statistic < self.threshold:
             return False
         self.alarms += 1
+        self.found_over = self.rising
         self.reset()
         return True
 

@@ -14,6 +14,7 @@ from hearing_hands_ros.compare.ranks import least_touches
 from hearing_hands_ros.compare.scoring.scorer import Scorer
 from hearing_hands_ros.compare.scoring.touch import HeardTouch
 
+MOST_TOUCHES = 5000
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
@@ -27,8 +28,8 @@ class CalibrationCollection:
         name: File name without folder and ending, or empty to keep the result in memory only.
 
     Raises:
-        ValueError: `wanted` is too few for `alpha`, or `name` is more than a plain name: no path is taken from a
-            message.
+        ValueError: `wanted` is too few for `alpha` or more than `MOST_TOUCHES`, or `name` is more than a plain name: no
+            path is taken from a message.
     """
 
     wanted: int
@@ -41,6 +42,8 @@ class CalibrationCollection:
         least = least_touches(self.alpha)
         if self.wanted < least:
             raise ValueError(f"calibrate: touches wants {least} or more for alpha {self.alpha:g}, got {self.wanted}")
+        if self.wanted > MOST_TOUCHES:
+            raise ValueError(f"calibrate: touches wants {MOST_TOUCHES} at most, got {self.wanted}")
         if self.name and not NAME.fullmatch(self.name):
             raise ValueError(f"calibrate: name wants letters, digits, '_' and '-' only, got {self.name!r}")
 

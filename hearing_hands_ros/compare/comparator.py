@@ -116,7 +116,7 @@ class Comparator:
         self._unexplained: deque[int] = deque()  # times, microphone lag removed
         self._hands: deque[tuple[int, bool]] = deque(maxlen=2000)  # (time, any hand valid), ascending
         self._last_unexpected_ns = -10 * NANOSECONDS
-        self._alone: deque[tuple[int, float]] = deque()  # onsets that no touch explains: time, rise in dB
+        self._alone: deque[tuple[int, float]] = deque(maxlen=2000)  # onsets that no touch explains: time, rise in dB
         self._block_ns = 0  # where the next block of quiet would begin
         self._quiet: deque[float] = deque(maxlen=100_000)
         self._going_on: tuple[Contact, ...] = ()
@@ -308,11 +308,11 @@ class Comparator:
         newest = self._heard.until_ns
         if newest is None or not self._hands:
             return
-        if not self._block_ns:
-            self._block_ns = newest
+        self._block_ns = max(self._block_ns or newest, now_ns - self._ns(RING_S))
         while True:
             begin, end = self._block_ns, self._block_ns + length
-            if not (self._touches_known_until(end, now_ns) and self._heard_until(end, now_ns)):
+            settled = end + self._ns(self.settings.search_s + BEGINNING_S)  # onsets near the end come later
+            if not (self._touches_known_until(settled, now_ns) and self._heard_until(settled, now_ns)):
                 return
             self._block_ns = end
             rises = [rise for stamp, rise in self._alone if begin <= stamp < end]

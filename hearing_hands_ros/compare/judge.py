@@ -27,6 +27,9 @@ from hearing_hands_ros.sequence import SequenceConfig
 from hearing_hands_ros.sound.onsets import find_onsets
 
 NEAR_S: Final = 0.05
+LEAST_ALONE_S: Final = 0.3
+"""A touch that the next one cuts off sooner is odder than whole ones, whatever it sounds like."""
+
 RUN_LENGTH: Final = 1000.0
 
 
@@ -170,7 +173,11 @@ class TouchJudge:
             return Judgement.unknown(
                 f"wanted all of the sound around it, got all but {lost_s * 1e3:.1f} ms: audio was lost"
             )
-        if not samples[round((self.lead_s - self.search_s) * self.sample_rate_hz) :].any():
+        if until_s is not None and until_s - self.lead_s < LEAST_ALONE_S:
+            return Judgement.unknown(
+                f"wanted {LEAST_ALONE_S:g} s of its sound before the next touch, got {until_s - self.lead_s:.2f} s"
+            )
+        if not samples[round((self.lead_s - self.search_s) * self.sample_rate_hz) : end].any():
             return Judgement.unknown("wanted at least the microphone's noise, got samples that are all exactly zero")
         try:
             onsets = find_onsets(samples)
@@ -178,22 +185,24 @@ class TouchJudge:
             onset = min(near, key=lambda at: abs(at - self.lead_s), default=None)
             touch = HeardTouch(samples, prediction, prediction.contacts[-1], onset, until_s, self.lead_s)
             seen = picture(touch)
+            scores = self._adapted.scores(touch)
+            found = Judgement(
+                Verdict.UNKNOWN,
+                "",
+                heard_onset=onset is not None,
+                lag_s=math.nan if onset is None else onset - self.lead_s,
+                onsets_s=tuple(at - self.lead_s for at in onsets if at < touch.end_s),
+                scores=scores,
+                anomaly=self._adapted.likeliest(scores, touch.contact.kind),
+                nearest_material=self._material(heard_material(self.scorer.listener, touch)),
+                expected_material=self._material(
+                    self.scorer.listener.listen(predicted_wave(touch), touch.contact.kind)
+                ),
+                difference=where_it_differs(seen),
+                touch=touch,
+            )
         except ValueError as error:
             return Judgement.unknown(str(error))
-        scores = self._adapted.scores(touch)
-        found = Judgement(
-            Verdict.UNKNOWN,
-            "",
-            heard_onset=onset is not None,
-            lag_s=math.nan if onset is None else onset - self.lead_s,
-            onsets_s=tuple(at - self.lead_s for at in onsets if at < touch.end_s),
-            scores=scores,
-            anomaly=self._adapted.likeliest(scores, touch.contact.kind),
-            nearest_material=self._material(heard_material(self.scorer.listener, touch)),
-            expected_material=self._material(self.scorer.listener.listen(predicted_wave(touch), touch.contact.kind)),
-            difference=where_it_differs(seen),
-            touch=touch,
-        )
         return self._decided(found, touch, stands_out(seen))
 
     def judge_alone(self, rise_db: float) -> Judgement | None:

@@ -9,7 +9,10 @@ README = """# The demo's world
 | `touches.mcap` | {seconds} s of one tracked right hand (`/tf`, `/tf_static`) and of a microphone (`/microphone/audio`) | motion: simulated, with 0.5 mm of tracker noise; sound: see below |
 | `heard.flac` | the same sound as in the bag | recorded impacts, laid on the simulated touches, and simulated room noise |
 | `truth.yaml` | every touch, near miss and planted anomaly | – |
-| `bank/` | recordings that the generator learnt from and the comparator judges with | recorded |
+| `calibration.yaml` | scores of normal touches that the demo's comparator judges by (`docs/armed.md` makes such a file) | motion: simulated; sounds: recorded |
+| `params.yaml` | how late the demo's microphone is, for the comparator | – |
+| `gripper.urdf` | a parallel gripper of boxes, for `hearing-hands scene look` | made up |
+| `bank/` | recordings that the generator and the comparator's listener learnt from | recorded |
 | `held_out/` | recordings that neither knows; only these are heard in the demo | recorded |
 
 Every sound of a touch is a real recording of something else (arrows, shields, hammers, feet, picks on that material), not
@@ -24,9 +27,17 @@ Frames: `world` -> `tracking_camera` (static) -> `hand_right/kp_00` to `kp_20`; 
 `truth.yaml` gives times in seconds since the bag's start and in nanoseconds, positions and normals in `bench_scene`,
 `anomaly` one of `none`, `wrong_material`, `missing_sound`, `extra_sound`.
 
-All of it but the recordings is made by
+All of it but the recordings, the gripper, `params.yaml` and `calibration.yaml` is made by
 
     python -m hearing_hands_ros.demo.build demo
+
+and the calibration by
+
+    python -m hearing_hands_ros.demo.normal out/normal
+    hearing-hands calibrate normal out/normal/*.mcap --scene demo/scene --model models/compact --params-file demo/params.yaml \\
+      --alpha 0.05 --out out/demo.yaml
+
+which writes it as `out/demo_normal.yaml`.
 
 Licences: `LICENSE.md`.
 """

@@ -13,7 +13,13 @@ import numpy as np
 from sensor_msgs.msg import Image
 
 from hearing_hands_ros.compare.collection import CalibrationCollection
-from hearing_hands_ros.compare.comparator import Comparator, ComparatorSettings, Comparison, frame_times_ns
+from hearing_hands_ros.compare.comparator import (
+    RING_S,
+    Comparator,
+    ComparatorSettings,
+    Comparison,
+    frame_times_ns,
+)
 from hearing_hands_ros.compare.conformal import ConformalCalibration
 from hearing_hands_ros.compare.ego_noise import EgoNoise
 from hearing_hands_ros.compare.judge import Judgement, TouchJudge
@@ -37,7 +43,7 @@ STALE_S = 1.5  # sound or hands older than this are missing
 SILENT_S = 3.0  # exact zeros for longer than this are no sound
 AHEAD_S = 1.0  # a stamp farther ahead than this is from before the clock jumped, or from another clock
 TOLD_S = 15.0  # a change of many touches is a warning for so long after it was found
-AUDIO_DEPTH = 50
+AUDIO_DEPTH = 500  # a calibration is made in one go, and no sound shall be lost meanwhile
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class SoundComparatorParameters(CommonParameters):
         1000.0, "Touches between false alarms of a change, on average.", low=10.0, high=1000000.0
     )
     microphone_lag_s: float = parameter(0.0, "Heard minus true time of a sound, s.", low=-1.0, high=1.0)
-    search_s: float = parameter(0.05, "An onset this far from its touch still belongs to it, s.", low=0.01, high=0.5)
+    search_s: float = parameter(0.05, "An onset this far from its touch still belongs to it, s.", low=0.01, high=0.25)
     segment_s: float = parameter(0.6, "Sound that is waited for after a touch begins, s.", low=0.3, high=5.0)
     rings_s: float = parameter(
         0.6, "For so long after a touch further onsets are part of its sound, s.", low=0.1, high=5.0
@@ -251,10 +257,12 @@ class SoundComparator(ManagedNode):
     def _tick(self) -> None:
         """Publish the verdicts that are due."""
         now_ns = self.get_clock().now().nanoseconds
-        if now_ns < self._now_ns:
+        jumped = self._now_ns and not self._now_ns <= now_ns <= self._now_ns + RING_S * NANOSECONDS
+        if jumped:
             self._counts["clock_jumps"] += 1
-            self.get_logger().warning("the clock went back: starting afresh")
-        if now_ns < self._now_ns or self._now_ns == 0:
+            way = "went back" if now_ns < self._now_ns else f"jumped ahead by over {RING_S:g} s"
+            self.get_logger().warning(f"the clock {way}: starting afresh")
+        if jumped or self._now_ns == 0:
             self._comparator.clear(now_ns)
             self._changed_ns = now_ns - round(TOLD_S * NANOSECONDS)
         self._now_ns, self._ticked_s = now_ns, time.monotonic()
@@ -282,7 +290,9 @@ class SoundComparator(ManagedNode):
         watch = self._comparator.judge.watch
         if watch is not None and judgement.watched is not None and judgement.watched.changed:
             self._changed_ns = self._now_ns
-            self.get_logger().warning(f"touches have become odder than they were: {watch.alarm}")
+            self.get_logger().warning(
+                f"touches have become odder than they were, over the last {watch.alarm.found_over} of them"
+            )
         if comparison.contact is not None:
             self._unpredicted = 0 if comparison.prediction_id else self._unpredicted + 1
             if self._collection is not None:

@@ -149,7 +149,7 @@ def test_without_the_lag_there_is_no_calibration_and_it_says_why(tapped, tmp_pat
     asked = ["--scene", SCENE, "--model", BANK, "--alpha", "0.2", "--out", tmp_path / "out.yaml"]
     assert calibrate("normal", tapped, *asked) == 2
     said = capsys.readouterr().err
-    assert "got 10 of 10 touches without an onset: is microphone_lag_s right" in said
+    assert "got 10 of 10 taps without an onset: is microphone_lag_s right" in said
     assert not (tmp_path / "out.yaml").exists()
 
 

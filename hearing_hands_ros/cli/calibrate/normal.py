@@ -90,6 +90,8 @@ def run(args: argparse.Namespace) -> int:
     console = make_console()
     line(console, "normal", source)
     line(console, "quiet", _quiet(calibration.count(ALONE, ALL), args.alpha))
+    if calibration.adaptation is None or not calibration.adaptation.quantiles:
+        line(console, "scorer", "not adapted to this microphone and robot, for which more touches are needed")
     for text in [*calibration.shortages(ANOMALY, args.alpha), *left_out]:
         console.print(text, markup=False)
     line(console, "written", f"{out} and {scores}")

@@ -17,7 +17,8 @@ from hearing_hands_ros.compare.scoring.touch import HeardTouch
 from hearing_hands_ros.sound.embedding.mel_statistics import MelStatistics
 
 NEIGHBOUR: Final = 3
-LEAST_KNOWN: Final = 10
+KNOWN: Final = 30
+"""Always as many, so that the distance means the same in a calibration and after it."""
 
 
 class EnergyChange:
@@ -47,25 +48,25 @@ class EnergyChange:
 
 
 class RunningNovelty:
-    """How unlike all touches before it a touch sounds, whatever was predicted.
+    """How unlike the touches before it a touch sounds, whatever was predicted.
 
     The distance to the third nearest of them in a sound embedding that needs no weights, each number standardised.
 
     Args:
-        kept: The newest touches that are remembered.
+        known: The newest touches that it is compared with.
     """
 
     name = "novelty"
 
-    def __init__(self, kept: int = 200) -> None:
+    def __init__(self, known: int = KNOWN) -> None:
         self._embedding = MelStatistics()
-        self._known: deque[NDArray[np.float64]] = deque(maxlen=kept)
+        self._known: deque[NDArray[np.float64]] = deque(maxlen=known)
 
     def score(self, touch: HeardTouch) -> float:
         """The distance, as a root mean square; NaN for the first touches. Remembers the touch."""
         place = embedded(self._embedding, heard_window(touch))
         distance = float("nan")
-        if len(self._known) >= LEAST_KNOWN:
+        if len(self._known) == self._known.maxlen:
             known = np.array(self._known)
             spread = np.maximum(known.std(axis=0), 1e-6)
             off = np.sqrt((((known - place) / spread) ** 2).mean(axis=1))
