@@ -22,7 +22,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from heapq import merge
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +88,7 @@ def played(seconds: float, folder: Path, first_seed: int = FIRST_SEED, *, odd: b
     Args:
         seconds: Of them; whole plans of a minute.
         folder: For what is needed on the way.
-        first_seed: Of the first plan; the next one has the next, but those that clip are left out.
+        first_seed: Of the first plan; the next one has the next; some cannot be made.
         odd: Some of them are odd, and some sounds have no touch.
     """
     known = {Path(row["file"]).relative_to("held_out").as_posix() for row in unheard(DEMO) if "held_out" in row["file"]}
@@ -97,14 +96,16 @@ def played(seconds: float, folder: Path, first_seed: int = FIRST_SEED, *, odd: b
     (folder / "bank.yaml").write_text(yaml.safe_dump({"recordings": [dict(row) for row in rows]}))
     events: list[motion.Event] = []
     waves, truth, now_s = [], list[TrueEvent](), 0.0
-    for seed in count(first_seed):
+    seed = first_seed - 1
+    while now_s < seconds:
+        seed += 1
         part = motion.plan(seed) if odd else motion.plan(seed, pauses=0)
         part_s = motion.duration_s(part)
-        sounds, anomalies = heard.cast(part, folder, seed) if odd else (heard.cast_normal(part, rows, seed), {})
         try:
-            waves.append(heard.mix(part, sounds, DEMO / "held_out", rows, part_s, seed))
+            sounds, anomalies = heard.cast(part, folder, seed) if odd else (heard.cast_normal(part, rows, seed), {})
+            wave = heard.mix(part, sounds, DEMO / "held_out", rows, part_s, seed)
         except ValueError:
-            continue  # it clips
+            continue  # no tap fits an anomaly, or the sum clips
         named = {sound.event: sound for sound in sounds}
         for number, event in enumerate(part):
             if event.kind == "near_miss":
@@ -115,10 +116,9 @@ def played(seconds: float, folder: Path, first_seed: int = FIRST_SEED, *, odd: b
             anomaly = "extra_sound" if event.kind == "pause" else anomalies.get(number, "none")
             truth.append(TrueEvent(stamp_ns, anomaly, material))
         events += [replace(event, start_s=event.start_s + now_s) for event in part]
-        now_s += len(waves[-1]) / heard.RATE_HZ
-        if now_s >= seconds:
-            return Played(events, np.concatenate(waves), truth, seed + 1)
-    raise AssertionError("count() has no end")
+        waves.append(wave)
+        now_s += len(wave) / heard.RATE_HZ
+    return Played(events, np.concatenate(waves), truth, seed + 1)
 
 
 def in_stereo(mono: Path, bag: Path, wave: heard.Wave) -> int:

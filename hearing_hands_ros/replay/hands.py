@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import compress
 from typing import TYPE_CHECKING
 
@@ -87,12 +88,13 @@ class RecordedHands:
                 f"bag '{bag.path}': wanted TF ({TF_TYPE} on {' and '.join(TF_TOPICS)}), got none; it has: {have}"
             )
         self.counts: Counter[str] = Counter()
-        self.follower = HandFollower(surface, settings, self._pose)
         self._frame_id, self._materials = bundle.frame_id, bundle.material_names
         self._tree = TransformTree()
         w, x, y, z = (float(value) for value in bundle.rotation_wxyz)
         place = tuple(float(value) for value in bundle.translation_m)
         self._tree.insert(bundle.parent_frame, bundle.frame_id, 0, (*place, x, y, z, w), "scene", True)
+        # Not a method: a follower that held this object would keep all its transforms until Python looks for cycles.
+        self.follower = HandFollower(surface, settings, partial(_pose, self._tree, self._frame_id))
 
     def take(self, connection: Connection, raw: bytes) -> None:
         """Take a message of TF."""
@@ -122,8 +124,10 @@ class RecordedHands:
             return f"TF has no frame {', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}"
         return "; ".join(follower.lost().values())
 
-    def _pose(self, frame: str, stamp_ns: int) -> Pose:
-        try:
-            return self._tree.lookup(self._frame_id, frame, stamp_ns)[1:]
-        except TransformException as error:
-            raise PoseMissingError(str(error), may_come=isinstance(error, ExtrapolationException)) from error
+
+def _pose(tree: TransformTree, frame_id: str, frame: str, stamp_ns: int) -> Pose:
+    """Where a frame is in another."""
+    try:
+        return tree.lookup(frame_id, frame, stamp_ns)[1:]
+    except TransformException as error:
+        raise PoseMissingError(str(error), may_come=isinstance(error, ExtrapolationException)) from error

@@ -12,7 +12,7 @@ from armed import BANK, bank_calibration, scorer
 from hearing_hands_ros.compare.calibrated import calibrated
 from hearing_hands_ros.compare.conformal import ConformalCalibration
 from hearing_hands_ros.compare.judge import TouchJudge
-from hearing_hands_ros.compare.verdict import Verdict
+from hearing_hands_ros.compare.verdict import Verdict, verdict_of
 from hearing_hands_ros.predictors.example_bank import ExampleBank
 from hearing_hands_ros.train.anomalies.bank_touches import touches_of_bank
 
@@ -68,8 +68,15 @@ def test_each_verdict_comes_with_its_evidence(taps):
     click = clear(taps, "metal").samples[4700:9000]
     extra[8000 : 8000 + click.size] += click
     beside = judged(TouchJudge(scorer(), bank_calibration(), 0.15), stone, extra)
-    assert beside.verdict == Verdict.UNEXPECTED, beside.reason
+    assert beside.verdict in (Verdict.UNEXPECTED, Verdict.DIFFERENT), beside.reason
     assert any(abs(onset - 0.2) < 0.03 for onset in beside.onsets_s)
+
+
+def test_what_is_most_likely_wrong_names_the_verdict():
+    assert verdict_of("extra", heard_onset=True) == Verdict.UNEXPECTED
+    assert verdict_of("missing", heard_onset=False) == Verdict.MISSING
+    assert verdict_of("weaker", heard_onset=True) == Verdict.DIFFERENT
+    assert verdict_of("wrong material", heard_onset=False) == Verdict.DIFFERENT
 
 
 def test_nothing_is_normal_without_a_calibration_that_fits(taps):

@@ -172,7 +172,7 @@ def test_uncalibrated_is_unknown_until_normal_touches_were_taken(ros_domain, tmp
             assert not refused.accepted
             assert why in refused.message
         assert call(client, Calibrate.Request(touches=5, name="desk")).accepted
-        world.diagnostics.wait(WARN, "UNKNOWN: not calibrated; calibrating 0 of 5")
+        world.diagnostics.wait(WARN, "UNKNOWN: not calibrated with normal touches; calibrating 0 of 5")
         for index in range(10):  # one that is not heard well does not count
             world.verdict(world.touch("stone", index=index % 5))
             time.sleep(0.2)
