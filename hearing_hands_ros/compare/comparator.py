@@ -20,6 +20,9 @@ from hearing_hands_ros.sound.onsets import OnsetDetector
 RING_S = 20.0
 """Sound and touches older than this are forgotten."""
 
+ALIVE_S = 1.0
+"""A tracker that sent a window so short a time ago would tell of a touch."""
+
 QUIET_BLOCK_S = 1.0
 """Quiet is counted in blocks of this length."""
 
@@ -38,6 +41,7 @@ class ComparatorSettings:
         rings_s: For this long after a touch's begin or end, another onset is part of its sound.
         prediction_wait_s: How long after its end a touch waits for a prediction.
         heard_wait_s: How long after it should be there the sound of a touch is waited for.
+        news_s: The tracker tells at once that a touch has begun; after this, no news is that none has.
         hands_wait_s: How long an unexplained onset waits for word of where the hands were.
     """
 
@@ -47,6 +51,7 @@ class ComparatorSettings:
     rings_s: float = 0.6
     prediction_wait_s: float = 1.5
     heard_wait_s: float = 1.0
+    news_s: float = 0.15
     hands_wait_s: float = 1.5
 
 
@@ -221,7 +226,7 @@ class Comparator:
                 return None
             judgement = Judgement.unknown(f"no prediction within {settings.prediction_wait_s:g} s of the touch's end")
         elif self._heard.until_ns is not None and self._heard.until_ns >= due_ns:
-            if not self._touches_known_until(end_ns, now_ns):
+            if not self._touches_told_until(end_ns, now_ns):
                 return None  # another touch may begin in this one's sound
             judgement = self._listen(contact, end_ns, touch.prediction)
         elif now_ns < due_ns + self._ns(settings.heard_wait_s):
@@ -333,6 +338,12 @@ class Comparator:
         until_ns = self._heard.until_ns
         there = until_ns is not None and until_ns >= stamp_ns + self._lag_ns
         return there or now_ns > stamp_ns + self._lag_ns + self._ns(self.settings.heard_wait_s)
+
+    def _touches_told_until(self, stamp_ns: int, now_ns: int) -> bool:
+        """Whether a touch that began before a time would have been told, or it is too late to wait for it."""
+        alive = bool(self._hands) and self._hands[-1][0] > stamp_ns - self._ns(ALIVE_S)
+        told = alive and now_ns >= stamp_ns + self._ns(self.settings.news_s)
+        return told or self._touches_known_until(stamp_ns, now_ns)
 
     def _touches_known_until(self, stamp_ns: int, now_ns: int) -> bool:
         """Whether all touches up to a time are known, or it is too late to wait for them."""

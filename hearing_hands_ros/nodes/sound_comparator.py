@@ -73,6 +73,12 @@ class SoundComparatorParameters(CommonParameters):
     )
     prediction_wait_s: float = parameter(1.5, "How long a touch waits for its prediction, s.", low=0.1, high=30.0)
     heard_wait_s: float = parameter(1.0, "How long overdue sound is waited for, s.", low=0.1, high=30.0)
+    news_s: float = parameter(
+        0.15,
+        "The tracker tells at once of a touch that begins; after this, no news is that none has, s.",
+        low=0.0,
+        high=5.0,
+    )
     hands_wait_s: float = parameter(1.5, "How long a sound waits for word of the hands, s.", low=0.1, high=30.0)
 
 
@@ -113,6 +119,7 @@ class SoundComparator(ManagedNode):
                 rings_s=self.p.rings_s,
                 prediction_wait_s=self.p.prediction_wait_s,
                 heard_wait_s=self.p.heard_wait_s,
+                news_s=self.p.news_s,
                 hands_wait_s=self.p.hands_wait_s,
             ),
             ego_noise,

@@ -34,7 +34,8 @@ def test_it_finds_the_planted_anomalies_in_real_time(demo):
     figures = json.loads((out / "report.json").read_text())["figures"]
     assert figures["anomalies"] == 11
     assert figures["recall"] >= 0.9
-    assert figures["precision"] >= 0.9
+    # At alpha 0.05, 33 normal touches have more than 4 false alarms in 2 % of all calibrations.
+    assert figures["precision"] >= 11 / (11 + 4)
     assert figures["touches_found"] == figures["touches_true"] == 41
     assert figures["predictions"] == 41
     assert figures["windows_missed"] == 0
