@@ -10,10 +10,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import yaml
 
 from hearing_hands_ros.compare.drift import DriftReference
-from hearing_hands_ros.compare.fields import checked_mapping, checked_numbers, checked_text
+from hearing_hands_ros.compare.fields import (
+    checked_mapping,
+    checked_numbers,
+    checked_text,
+    read_document,
+    write_document,
+)
 from hearing_hands_ros.compare.fusion import Fusion
 from hearing_hands_ros.compare.groups import ALL, ContactGroups, Group, group_text, lineage
 from hearing_hands_ros.compare.ranks import least_touches, rank_p_value
@@ -214,14 +219,7 @@ class ConformalCalibration:
             "reference": self.reference.document() if self.reference else None,
             "adaptation": self.adaptation.document() if self.adaptation else None,
         }
-        path = Path(path)
-        draft = path.with_name(f"{path.name}.part")
-        try:
-            text = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=120)
-            draft.write_text(text, encoding="utf-8")
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_document(Path(path), document)
 
     @classmethod
     def load(cls, path: str | Path) -> ConformalCalibration:
@@ -233,15 +231,7 @@ class ConformalCalibration:
         """
         path = Path(path)
         who = f"ConformalCalibration({path.name!r})"
-        if not path.is_file():
-            raise FileNotFoundError(f"{who}: wanted a file, got nothing at {path}")
-        try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ValueError(f"{who}: wanted YAML, got {error}") from error
-        if not isinstance(document, dict) or document.get("format") != FORMAT:
-            found = document.get("format") if isinstance(document, dict) else type(document).__name__
-            raise ValueError(f"{who}: format wanted {FORMAT!r}, got {found!r}")
+        document = read_document(who, path, FORMAT)
         names = ("format", "source", "made_with", "groups", "scores", "fusion", "reference", "adaptation")
         fields = checked_mapping(who, document, names)
         groups = ContactGroups.read(f"{who}: groups", fields["groups"])

@@ -10,12 +10,17 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 from scipy.ndimage import binary_opening
 from scipy.signal import ShortTimeFFT, get_window
 
-from hearing_hands_ros.compare.fields import checked_mapping, checked_numbers, checked_text
+from hearing_hands_ros.compare.fields import (
+    checked_mapping,
+    checked_numbers,
+    checked_text,
+    read_document,
+    write_document,
+)
 
 FORMAT: Final = "hearing_hands_ros/ego_noise/1"
 RATE_HZ: Final = 16_000
@@ -195,14 +200,7 @@ class EgoNoise:
             "seconds": [round(value, 3) for value in self.seconds.tolist()],
             "powers": [[float(f"{value:.4g}") for value in row] for row in self.powers.tolist()],
         }
-        path = Path(path)
-        draft = path.with_name(f"{path.name}.part")
-        try:
-            text = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=120)
-            draft.write_text(text, encoding="utf-8")
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
+        write_document(Path(path), document)
 
     @classmethod
     def load(cls, path: str | Path) -> EgoNoise:
@@ -214,15 +212,7 @@ class EgoNoise:
         """
         path = Path(path)
         who = f"EgoNoise({path.name!r})"
-        if not path.is_file():
-            raise FileNotFoundError(f"{who}: wanted a file, got nothing at {path}")
-        try:
-            document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ValueError(f"{who}: wanted YAML, got {error}") from error
-        if not isinstance(document, dict) or document.get("format") != FORMAT:
-            found = document.get("format") if isinstance(document, dict) else type(document).__name__
-            raise ValueError(f"{who}: format wanted {FORMAT!r}, got {found!r}")
+        document = read_document(who, path, FORMAT)
         names = ("format", "source", "rate_hz", "window", "speeds_mps", "seconds", "powers")
         fields = checked_mapping(who, document, names)
         for name, wanted in (("rate_hz", RATE_HZ), ("window", WINDOW)):

@@ -1,9 +1,51 @@
-"""Checks of what a file says: each names who, what was wanted and what was got."""
+"""Files of YAML, and checks of what they say: each names who, what was wanted and what was got."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import yaml
+
+
+def read_document(who: str, path: Path, form: str) -> dict[str, object]:
+    """Read what `write_document` wrote.
+
+    Args:
+        who: For errors.
+        path: The file.
+        form: What its field `format` must say.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is no YAML, or of another format.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{who}: wanted a file, got nothing at {path}")
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{who}: wanted YAML, got {error}") from error
+    if not isinstance(document, dict) or document.get("format") != form:
+        found = document.get("format") if isinstance(document, dict) else type(document).__name__
+        raise ValueError(f"{who}: format wanted {form!r}, got {found!r}")
+    return document
+
+
+def write_document(path: Path, document: Mapping[str, object]) -> None:
+    """Write YAML, whole or not at all; the folder must exist.
+
+    Raises:
+        OSError: It cannot be written; what was there is still there.
+    """
+    draft = path.with_name(f"{path.name}.part")
+    try:
+        text = yaml.safe_dump(dict(document), sort_keys=False, default_flow_style=None, width=120)
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def checked_mapping(who: str, value: object, keys: Iterable[str] | None = None) -> dict[str, object]:
