@@ -34,6 +34,7 @@ from hearing_hands_ros.cli.demo import read_truth
 from hearing_hands_ros.compare.verdict import Verdict
 from hearing_hands_ros.demo.evaluate import NEAR_NS, TrueEvent
 from hearing_hands_ros.replay.replay import Replay
+from hearing_hands_ros.train.anomalies.measure import auc
 
 ASKED = (0.01, 0.05, 0.1)
 FIRST_NORMAL, FIRST_ODD = 401, 501
@@ -130,8 +131,7 @@ def report(title: str, said: Said, alpha: float) -> None:
         if odd_ones.size:
             print(f"    of odd touches at most {alpha:g}: {share(int((odd_ones <= alpha).sum()), odd_ones.size)}")
         if usual.size and odd_ones.size:
-            above = (odd_ones[:, None] < usual).mean() + 0.5 * (odd_ones[:, None] == usual).mean()
-            print(f"    area under the ROC, odd against normal: {above:.3f}")
+            print(f"    area under the ROC, odd against normal: {auc(-usual, -odd_ones):.3f}")
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from hearing_hands_ros.compare.conformal import ConformalCalibration, NormalTouch
 from hearing_hands_ros.compare.drift import DriftReference, TouchLevels, noise_floor_db
 from hearing_hands_ros.compare.groups import ALL, ContactGroups
-from hearing_hands_ros.compare.ranks import least_touches
+from hearing_hands_ros.compare.ranks import divided, least_touches
 from hearing_hands_ros.compare.scoring.adaptation import Adaptation
 from hearing_hands_ros.compare.scoring.baselines import Baselines
 from hearing_hands_ros.compare.scoring.level import LevelBySpeed
@@ -70,7 +70,7 @@ def calibrated(
         raise ValueError(f"calibration: wanted predictions of one model, got those of {', '.join(models)}")
     spare = min(round(MEASURING_SHARE * len(touches)), len(touches) - least)
     # Drawn, for a robot that goes round its places would else be measured at some and judged at others.
-    measuring = set(np.random.default_rng(SEED).permutation(len(touches))[:spare].tolist())
+    measuring = set(divided(range(len(touches)), spare, np.random.default_rng(SEED))[0])
     adaptation = Adaptation.of(scorer, [touches[i] for i in sorted(measuring)])
     adapted = adaptation.applied(scorer)
     baselines = Baselines(adapted)
