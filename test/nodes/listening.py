@@ -44,7 +44,7 @@ class World:
         self.time = {"use_sim_time": clock is not None}
         self.parameters = {
             "calibration": str(bank_calibration_file()),
-            "alpha": 0.01,
+            "alpha": 0.05,
             "retry_s": 0.3,
             **self.time,
             **parameters,
