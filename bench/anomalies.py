@@ -4,6 +4,9 @@
 
 Normal touches of the scenes for validation are what the comparator knows (embeddings, energy, fusion, calibration);
 those of the test scenes are judged. Nothing here is learnt from anomalies but the weights that ship.
+
+As in the comparator, a touch is scored by the first `SEGMENT_S` of its sound (a slide by all of it), and what begins
+after that by how strongly it does. "either" is the odder of the two, by ranks among what is known.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ import argparse
 import platform
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +27,14 @@ from hearing_hands_ros.compare.scoring.baselines import EnergyChange, swapped
 from hearing_hands_ros.compare.scoring.embedding import Mahalanobis, Neighbours, NormalTouches, PredictedEmbedding
 from hearing_hands_ros.compare.scoring.protocol import score_all
 from hearing_hands_ros.compare.scoring.scorer import ANOMALY, Scorer
+from hearing_hands_ros.compare.scoring.onsets import rises_of
 from hearing_hands_ros.compare.scoring.stft import StftDistance
+from hearing_hands_ros.compare.scoring.touch import LEAD_S, RATE_HZ, SEGMENT_S, HeardTouch
 from hearing_hands_ros.data.dataset import Dataset
 from hearing_hands_ros.predictors.example import ExamplePredictor
 from hearing_hands_ros.predictors.example_bank import ExampleBank
 from hearing_hands_ros.sound.embedding.protocol import load_embedding
+from hearing_hands_ros.sound.onsets import find_onsets
 from hearing_hands_ros.train.anomalies.cases import SNRS_DB, cases
 from hearing_hands_ros.train.anomalies.kinds import ANOMALIES, NORMAL
 from hearing_hands_ros.train.anomalies.learn import takes_of_refs
@@ -45,6 +51,8 @@ from hearing_hands_ros.train.anomalies.predictions import ByExample, ByGenerator
 ROOT = Path(__file__).parents[1]
 ALPHAS = (0.01, 0.05, 0.1)
 UNLABELLED, SHUFFLED, MAX, DISTANCE = "anomaly, no label", "anomaly, shuffled", "normal only, max", "normal only, d"
+AFTER, EITHER = "after", "either"
+BEGINNING_S = 0.06  # after an onset, as in the comparator
 BASELINES = ("energy", "novelty", SHUFFLED)
 
 
@@ -70,8 +78,48 @@ def main():
     model = judged[1][0].model
     print(f"{dataset.info.name}, judged {options.judged}, known {options.known}, {model}, {platform.machine()}\n")
     for snr_db in options.snr or SNRS_DB:
-        normal = [case for case in cases(*known, snr_db, options.seed, ()) if case.anomaly == NORMAL]
-        report(snr_db, normal, list(cases(*judged, snr_db, options.seed)), scorer)
+        normal = [heard_of(case) for case in cases(*known, snr_db, options.seed, ())]
+        report(snr_db, normal, [heard_of(case) for case in cases(*judged, snr_db, options.seed)], scorer)
+
+
+@dataclass(frozen=True, eq=False)
+class Heard:
+    """A case as the comparator hears it: the touch, and what begins after it has been judged, dB."""
+
+    scene: str
+    anomaly: str
+    touch: HeardTouch
+    after_db: float
+
+
+def heard_of(case):
+    """Cut a case where its touch is judged."""
+    touch = case.touch
+    judged_s = LEAD_S + max(SEGMENT_S, touch.contact.duration_s)
+    later = [at for at in find_onsets(touch.samples) if judged_s <= at < touch.end_s]
+    after_db = max((rise_db(touch.samples, at) for at in later), default=0.0)
+    until_s = None if touch.until_s is None or touch.until_s > judged_s else touch.until_s
+    cut = replace(touch, samples=touch.samples[: round(judged_s * RATE_HZ)], until_s=until_s)
+    return Heard(case.scene, case.anomaly, cut, after_db)
+
+
+def rise_db(samples, at_s):
+    """How strongly something begins, as `TouchJudge.rise_db` has it."""
+    first = round((at_s - LEAD_S) * RATE_HZ)
+    time_s, rise = rises_of(samples[first : first + round((LEAD_S + BEGINNING_S) * RATE_HZ)], LEAD_S)
+    return float(rise[np.abs(time_s) < 0.05].max(initial=0.0))
+
+
+def odder(rows, known):
+    """(N,) the higher rank of a touch's own score and of what begins after it, among those that are known."""
+    ranks = []
+    for name in (ANOMALY, AFTER):
+        of, values = np.sort(known[name]), rows[name]
+        least, most = (np.searchsorted(of, values, side) for side in ("left", "right"))
+        spread = max(float(of[-1] - np.median(of)), 1e-6)
+        beyond = 1.0 - np.exp(-np.maximum(values - of[-1], 0.0) / spread)  # of two that nothing known is as odd as
+        ranks.append((0.5 * (least + most) + beyond) / (len(of) + 1))
+    return np.maximum(*ranks)
 
 
 def prepared(dataset, split, predictor):
@@ -86,6 +134,7 @@ def report(snr_db, known, found, scorer):
     touches = [case.touch for case in known]
     others, fused = extra_scores(touches), fusions(touches, scorer)
     rows, calibration = table_of(found, scorer, others, fused), table_of(known, scorer, others, fused)
+    rows = {EITHER: odder(rows, calibration), **rows}
     took_ms = 1e3 * (time.perf_counter() - began) / (len(found) + len(known))
     count = sum(case.anomaly == NORMAL for case in found)
     print(f"## {snr_db:g} dB: {count} touches, each normal and with {len(ANOMALIES)} anomalies\n")
@@ -136,6 +185,7 @@ def table_of(found, scorer, others, fused):
             **own,
             **score_all(others, touch),
             SHUFFLED: scorer.score(shuffled),
+            AFTER: case.after_db,
         }
         for name, value in values.items():
             rows.setdefault(name, []).append(value)

@@ -50,9 +50,7 @@ class Options:
     params_file: str = argument("", "YAML file with parameters that replace the package's defaults; empty: none.")
     scene: str = argument("", "Folder of the scene; empty: what params_file says, else the demo's scene.")
     model: str = argument(
-        "",
-        "Folder of the checkpoint or sound bank that predicts; empty: what params_file says, else the compact "
-        "generator that comes with the package.",
+        "", "Folder of the checkpoint or sound bank that predicts; empty: what params_file says, else the shipped one."
     )
     calibration: str = argument(
         "",
@@ -84,6 +82,10 @@ class Options:
     start_s: float = argument(0.0, "Where in the recording to begin, s.")
     loop: bool = argument(False, "Begin again at the recording's end.")
     graph: bool = argument(True, "Also start the nodes of predict.launch.py; false: play only.")
+    out: str = argument("", "Folder of the bag to record, which must not be there; empty: recording_ and the time.")
+    topics: str = argument("", "Topics to record beside those that are found, with spaces between them.")
+    audio_topic: str = argument("", "The microphone's topic; empty: heard/audio, or without one what else has sound.")
+    images: str = argument("found", "Camera images to record: all, at least one, none.", ("found", "required", "none"))
 
     @classmethod
     def names(cls) -> list[str]:
@@ -103,7 +105,7 @@ class Options:
 
 NODES = (
     "scene_server", "hand_tracker", "sound_generator", "microphone", "sound_comparator", "spectrogram_viewer",
-    "bag_player",
+    "bag_player", "bag_recorder",
 )  # fmt: skip
 """Every executable of the package."""
 

@@ -17,12 +17,15 @@ from hearing_hands_ros.compare.scoring.baselines import Baselines
 from hearing_hands_ros.compare.scoring.level import LevelBySpeed
 from hearing_hands_ros.compare.scoring.picture import QUIET_S
 from hearing_hands_ros.compare.scoring.scorer import ANOMALY, Scorer
-from hearing_hands_ros.compare.scoring.touch import RATE_HZ, HeardTouch
+from hearing_hands_ros.compare.scoring.touch import RATE_HZ, SEGMENT_S, HeardTouch
 
 ALONE: Final = "alone"
 """Score of a second in which nothing touches: the strongest beginning in it, dB."""
 
-SCORER, MODEL, EGO_NOISE = "scorer", "model", "ego_noise"
+AFTER: Final = "after"
+"""Score of the time after a touch in which it may still ring: the strongest beginning in it, dB."""
+
+SCORER, MODEL, EGO_NOISE, SEGMENT = "scorer", "model", "ego_noise", "segment"
 SEED: Final = 0
 MOST_UNHEARD: Final = 0.2
 """Share of taps."""
@@ -38,6 +41,8 @@ def calibrated(
     alpha: float,
     source: str,
     ego_noise: str = "",
+    after: Sequence[float] = (),
+    segment_s: float = SEGMENT_S,
 ) -> ConformalCalibration:
     """Adapt the scorer to some of the touches, and count how odd the others are.
 
@@ -48,6 +53,8 @@ def calibrated(
         alpha: Rate of false alarms that is wanted.
         source: What they are, for people.
         ego_noise: Digest of the robot's own noise, which was evened out of them; empty if none was.
+        after: Score `AFTER` of the times after touches in which nothing was wrong.
+        segment_s: Sound that was waited for from the begin of each touch on.
 
     Raises:
         ValueError: There are too few touches for `alpha`, many were not heard, or several models predicted them.
@@ -82,14 +89,20 @@ def calibrated(
             scores[ANOMALY] = adapted.score(touch)
             normal.append(NormalTouch(groups.of(touch.contact), scores))
     normal += [NormalTouch(ALL, {ALONE: value}) for value in quiet]
+    normal += [NormalTouch(ALL, {AFTER: value}) for value in after]
     return ConformalCalibration.of(
         source,
         normal,
         groups,
         reference=DriftReference.of([levels_of(touch, adapted.level) for touch in touches]),
         adaptation=adaptation,
-        made_with={SCORER: scorer.digest, MODEL: models[0], EGO_NOISE: ego_noise},
+        made_with={SCORER: scorer.digest, MODEL: models[0], EGO_NOISE: ego_noise, SEGMENT: segment_text(segment_s)},
     )
+
+
+def segment_text(segment_s: float) -> str:
+    """As a calibration says with what it was made."""
+    return f"{segment_s:g} s"
 
 
 def levels_of(touch: HeardTouch, level: LevelBySpeed) -> TouchLevels:

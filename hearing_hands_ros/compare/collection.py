@@ -37,6 +37,7 @@ class CalibrationCollection:
     name: str
     touches: list[HeardTouch] = field(default_factory=list)
     quiet: list[float] = field(default_factory=list)
+    after: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         least = least_touches(self.alpha)
@@ -54,9 +55,10 @@ class CalibrationCollection:
         self.touches.append(judgement.touch)
         return True
 
-    def add_quiet(self, seconds: Iterable[float]) -> None:
-        """Take quiet seconds; see `Comparator.take_quiet`."""
+    def add_quiet(self, seconds: Iterable[float], after: Iterable[float]) -> None:
+        """Take quiet seconds, and the times after touches; see `Comparator.take_quiet` and `Comparator.take_after`."""
         self.quiet += seconds
+        self.after += after
 
     @property
     def is_complete(self) -> bool:
@@ -67,18 +69,19 @@ class CalibrationCollection:
         """Progress, for people."""
         return f"calibrating {len(self.touches)} of {self.wanted}"
 
-    def calibration(self, scorer: Scorer, ego_noise: str = "") -> ConformalCalibration:
+    def calibration(self, scorer: Scorer, ego_noise: str, segment_s: float) -> ConformalCalibration:
         """Make the calibration.
 
         Args:
             scorer: As it ships.
             ego_noise: See `calibrated`.
+            segment_s: Likewise.
 
         Raises:
             ValueError: The touches make none.
         """
         source = f"{len(self.touches)} touches heard live"
-        return calibrated(self.touches, self.quiet, scorer, self.alpha, source, ego_noise)
+        return calibrated(self.touches, self.quiet, scorer, self.alpha, source, ego_noise, self.after, segment_s)
 
     def save(self, calibration: ConformalCalibration, folder: Path) -> str:
         """Save a calibration if it shall have a name, and say what was done.

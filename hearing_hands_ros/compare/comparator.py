@@ -13,6 +13,7 @@ from hearing_hands_ros.compare.ego_noise import EgoNoise
 from hearing_hands_ros.compare.hand_speed import HandSpeed
 from hearing_hands_ros.compare.heard import HeardSound
 from hearing_hands_ros.compare.judge import Judgement, TouchJudge
+from hearing_hands_ros.compare.settings import ComparatorSettings
 from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.predictors.protocol import Contact, HandMotion, Prediction
 from hearing_hands_ros.sound.onsets import OnsetDetector
@@ -28,31 +29,6 @@ QUIET_BLOCK_S = 1.0
 
 BEGINNING_S = 0.06
 """Sound after an onset that says how strong it is."""
-
-
-@dataclass(frozen=True)
-class ComparatorSettings:
-    """Times of the comparator, s.
-
-    Attributes:
-        microphone_lag_s: Heard minus true time of a sound; removed before anything is compared.
-        search_s: An onset this far from its touch still belongs to it.
-        segment_s: Sound after a touch's begin that is waited for before it is judged.
-        rings_s: For this long after a touch's begin or end, another onset is part of its sound.
-        prediction_wait_s: How long after its end a touch waits for a prediction.
-        heard_wait_s: How long after it should be there the sound of a touch is waited for.
-        news_s: The tracker tells at once that a touch has begun; after this, no news is that none has.
-        hands_wait_s: How long an unexplained onset waits for word of where the hands were.
-    """
-
-    microphone_lag_s: float = 0.0
-    search_s: float = 0.05
-    segment_s: float = 0.6
-    rings_s: float = 0.6
-    prediction_wait_s: float = 1.5
-    heard_wait_s: float = 1.0
-    news_s: float = 0.15
-    hands_wait_s: float = 1.5
 
 
 @dataclass(frozen=True)
@@ -85,6 +61,8 @@ class _Touch:
     judged: bool
     prediction: Prediction | None = None
     prediction_id: int = 0
+    after_db: float = 0.0  # the strongest beginning while it may still ring
+    is_over: bool = False  # it does not ring any more
 
 
 class Comparator:
@@ -124,6 +102,7 @@ class Comparator:
         self._alone: deque[tuple[int, float]] = deque(maxlen=2000)  # onsets that no touch explains: time, rise in dB
         self._block_ns = 0  # where the next block of quiet would begin
         self._quiet: deque[float] = deque(maxlen=100_000)
+        self._after: deque[float] = deque(maxlen=100_000)
         self._going_on: tuple[Contact, ...] = ()
 
     @property
@@ -195,7 +174,7 @@ class Comparator:
         if contact.end_ns <= self._oldest_ns:
             return None
         new = _Touch(contact, judged=contact.end_ns <= self._begun_ns)
-        return self._touches.setdefault((contact.contact_id, contact.start_ns), new)
+        return self._touches.setdefault(contact.key, new)
 
     # What comes out.
 
@@ -208,6 +187,7 @@ class Comparator:
                 results.append(comparison)
         results += self._poll_onsets(now_ns)
         self._count_quiet(now_ns)
+        self._count_after(now_ns)
         self._oldest_ns = now_ns - self._ns(RING_S)
         self._touches = {
             key: touch
@@ -218,8 +198,7 @@ class Comparator:
 
     def _judge(self, touch: _Touch, now_ns: int) -> Comparison | None:
         contact, settings = touch.contact, self.settings
-        # A slide is heard whole.
-        end_ns = max(contact.start_ns + self._ns(settings.segment_s), contact.end_ns)
+        end_ns = self._judged_until_ns(contact)
         due_ns = end_ns + self._lag_ns
         if touch.prediction is None:
             if now_ns < contact.end_ns + self._ns(settings.prediction_wait_s):
@@ -267,6 +246,14 @@ class Comparator:
         self._quiet.clear()
         return quiet
 
+    def take_after(self) -> list[float]:
+        """The strongest beginning, dB, after each touch since the last call while it might still ring, where no sample
+        was lost and a hand was followed; 0 where nothing began.
+        """
+        after = [*self._after]
+        self._after.clear()
+        return after
+
     def _poll_onsets(self, now_ns: int) -> list[Comparison]:
         results = []
         while self._unexplained:
@@ -276,14 +263,20 @@ class Comparator:
             if not self._heard_until(onset_ns + self._ns(BEGINNING_S), now_ns):
                 break
             self._unexplained.popleft()
-            if self._explained(onset_ns):
-                continue
+            rung = self._rung_at(onset_ns)
+            if any(onset_ns < self._judged_until_ns(contact) for contact in rung):
+                continue  # part of a touch, which is judged whole
             rise_db = self._rise_db(onset_ns)
-            self._alone.append((onset_ns, rise_db))
+            if not rung:
+                self._alone.append((onset_ns, rise_db))
+            elif touch := self._touches.get(rung[-1].key):
+                touch.after_db = max(touch.after_db, rise_db)
             if onset_ns - self._last_unexpected_ns < self._ns(self.settings.rings_s):
                 continue  # part of the same sound
             if self._followed(onset_ns, onset_ns):
-                judgement = self.judge.judge_alone(rise_db)
+                judgement = self.judge.judge_alone(rise_db, after=bool(rung))
+            elif rung:
+                continue
             else:
                 judgement = Judgement.unknown("a sound was heard while no hand was followed")
             if judgement is None:
@@ -324,8 +317,27 @@ class Comparator:
             while self._alone and self._alone[0][0] < end:
                 self._alone.popleft()
             _, heard = self._heard.segment(begin + self._lag_ns, round(QUIET_BLOCK_S * self._rate_hz))
-            if heard.all() and self._followed(begin, end) and not self._touched(begin, end):
+            if heard.all() and self._followed(begin, end) and not self._rung_at(begin, end):
                 self._quiet.append(max(rises, default=0.0))
+
+    def _count_after(self, now_ns: int) -> None:
+        """Take what began after touches, once they do not ring any more."""
+        for touch in self._touches.values():
+            contact = touch.contact
+            begin_ns, end_ns = self._judged_until_ns(contact), contact.end_ns + self._ns(self.settings.rings_s)
+            settled_ns = end_ns + self._ns(self.settings.search_s + BEGINNING_S)
+            if touch.is_over or not touch.judged:
+                continue
+            if not (self._touches_known_until(settled_ns, now_ns) and self._heard_until(settled_ns, now_ns)):
+                continue
+            touch.is_over = True
+            if (next_ns := self._next_touch(contact)) is not None:
+                end_ns = min(end_ns, next_ns - self._ns(self.settings.search_s))
+            if contact.end_ns <= self._begun_ns or begin_ns >= end_ns or not self._followed(begin_ns, end_ns):
+                continue
+            length = round((end_ns - begin_ns) * self._rate_hz / NANOSECONDS)
+            if self._heard.segment(begin_ns + self._lag_ns, length)[1].all():
+                self._after.append(touch.after_db)
 
     def _followed(self, begin_ns: int, end_ns: int) -> bool:
         """Whether a hand was seen in every frame from 0.1 s before a span to 0.1 s after it."""
@@ -350,15 +362,17 @@ class Comparator:
         known = bool(self._hands) and self._hands[-1][0] >= stamp_ns
         return known or now_ns > stamp_ns + self._ns(self.settings.hands_wait_s)
 
-    def _explained(self, stamp_ns: int) -> bool:
-        """Whether a touch sounds at a time: from just before it begins until its sound has rung out."""
-        return self._touched(stamp_ns, stamp_ns)
+    def _judged_until_ns(self, contact: Contact) -> int:
+        """End of what a touch's verdict is on; a long one is heard whole."""
+        return max(contact.start_ns + self._ns(self.settings.segment_s), contact.end_ns)
 
-    def _touched(self, begin_ns: int, end_ns: int) -> bool:
-        """Whether a touch sounds in a span."""
+    def _rung_at(self, begin_ns: int, end_ns: int | None = None) -> list[Contact]:
+        """Touches that sound at a time or in a span, oldest first: from just before they begin until they rang out."""
         before, after = self._ns(self.settings.search_s), self._ns(self.settings.rings_s)
+        end_ns = begin_ns if end_ns is None else end_ns
         contacts = (*(touch.contact for touch in self._touches.values()), *self._going_on)
-        return any(contact.start_ns - before <= end_ns and begin_ns <= contact.end_ns + after for contact in contacts)
+        found = [c for c in contacts if c.start_ns - before <= end_ns and begin_ns <= c.end_ns + after]
+        return sorted(found, key=lambda contact: contact.start_ns)
 
     @property
     def _lag_ns(self) -> int:

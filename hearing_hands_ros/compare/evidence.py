@@ -95,11 +95,12 @@ def where_it_differs(picture: TouchPicture) -> Difference | None:
         return None
     half_s = 0.5 * SEQUENCE.hop_s
     edges = _band_edges_hz()
+    begin_s = max(float(time_s[rows.start]) - half_s, 0.0)
     return Difference(
         float(edges[bands.start]),
         float(edges[bands.stop]),
-        max(float(time_s[rows.start]) - half_s, 0.0),
-        float(time_s[rows.stop - 1]) + half_s,
+        begin_s,
+        max(float(time_s[rows.stop - 1]) + half_s, begin_s),  # it may all lie in the frames just before the touch
         float(difference[rows, bands].mean()),
     )
 

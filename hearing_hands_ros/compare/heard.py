@@ -139,6 +139,11 @@ class HeardSound:
     def _lost_of(self, lost: NDArray[np.bool_], count: int, rate_hz: int) -> NDArray[np.bool_]:
         """Which of the next `count` samples of the ring are made of lost ones: the resampler gives them out later."""
         self._lost = np.concatenate([self._lost, lost])
+        if not self._lost.any():  # as nearly always
+            end = (self._count - self._stretch + count) * rate_hz // self.sample_rate_hz - self._lost_from
+            done = min(max(end, 0), len(self._lost))
+            self._lost, self._lost_from = self._lost[done:], self._lost_from + done
+            return np.zeros(count, np.bool_)
         edges = (self._count - self._stretch + np.arange(count + 1)) * rate_hz
         low = np.clip(edges // self.sample_rate_hz - self._lost_from, 0, len(self._lost))
         high = np.clip(-(-edges // self.sample_rate_hz) - self._lost_from, 0, len(self._lost))

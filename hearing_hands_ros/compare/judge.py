@@ -11,15 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearing_hands_ros.compare.audibility import LEAST_RISE_DB, expected_rise_db, stands_out
-from hearing_hands_ros.compare.calibrated import ALONE, EGO_NOISE, MODEL, SCORER
+from hearing_hands_ros.compare.calibrated import AFTER, ALONE, EGO_NOISE, MODEL, SCORER, SEGMENT, segment_text
 from hearing_hands_ros.compare.conformal import ConformalCalibration, PValue
 from hearing_hands_ros.compare.evidence import Difference, where_it_differs
 from hearing_hands_ros.compare.groups import ALL, group_text
+from hearing_hands_ros.compare.ranks import least_touches
 from hearing_hands_ros.compare.scoring.material import heard_material, predicted_wave
 from hearing_hands_ros.compare.scoring.onsets import rises_of
 from hearing_hands_ros.compare.scoring.picture import picture
 from hearing_hands_ros.compare.scoring.scorer import ANOMALY, Scorer
-from hearing_hands_ros.compare.scoring.touch import LEAD_S, HeardTouch
+from hearing_hands_ros.compare.scoring.touch import LEAD_S, SEGMENT_S, HeardTouch
 from hearing_hands_ros.compare.verdict import Verdict, verdict_of
 from hearing_hands_ros.compare.watch import Watch, Watched
 from hearing_hands_ros.predictors.protocol import Prediction
@@ -27,7 +28,7 @@ from hearing_hands_ros.sequence import SequenceConfig
 from hearing_hands_ros.sound.onsets import find_onsets
 
 NEAR_S: Final = 0.05
-LEAST_ALONE_S: Final = 0.3
+LEAST_ALONE_S: Final = 0.2
 """A touch that the next one cuts off sooner is odder than whole ones, whatever it sounds like."""
 
 RUN_LENGTH: Final = 1000.0
@@ -90,6 +91,7 @@ class TouchJudge:
         search_s: An onset this far from its touch still belongs to it.
         run_length: Touches between false change alarms, on average.
         ego_noise: Digest of the robot's own noise, which is evened out of what was heard; empty if none is.
+        segment_s: Sound that is waited for from the begin of each touch on.
         sequence: Rates and lengths of predictions.
 
     Attributes:
@@ -106,12 +108,13 @@ class TouchJudge:
         search_s: float = 0.05,
         run_length: float = RUN_LENGTH,
         ego_noise: str = "",
+        segment_s: float = SEGMENT_S,
         sequence: SequenceConfig | None = None,
     ) -> None:
         if not 0.0 < alpha < 1.0:
             raise ValueError(f"TouchJudge: alpha wanted more than 0 and less than 1, got {alpha}")
         self.scorer, self.alpha, self.search_s, self.run_length = scorer, alpha, search_s, run_length
-        self.ego_noise = ego_noise
+        self.ego_noise, self.segment_s = ego_noise, segment_s
         self.sequence = sequence or SequenceConfig()
         self.arm(calibration)
 
@@ -140,7 +143,8 @@ class TouchJudge:
         if self.calibration is None:
             return "not calibrated with normal touches"
         made_with = self.calibration.made_with
-        for name, ours in ((SCORER, self.scorer.digest), (EGO_NOISE, self.ego_noise)):
+        ours_by_name = {SCORER: self.scorer.digest, EGO_NOISE: self.ego_noise, SEGMENT: segment_text(self.segment_s)}
+        for name, ours in ours_by_name.items():
             if (got := made_with.get(name, "")) != ours:
                 return (
                     f"calibration ({self.calibration.source}): wanted one made with {name} {ours or 'none'}, "
@@ -205,27 +209,40 @@ class TouchJudge:
             return Judgement.unknown(str(error))
         return self._decided(found, touch, stands_out(seen))
 
-    def judge_alone(self, rise_db: float) -> Judgement | None:
-        """Judge a sound that began while nothing touched.
+    @property
+    def judges_after(self) -> bool:
+        """Whether it is known what begins after normal touches."""
+        return self.calibration is not None and self.calibration.count(AFTER) >= least_touches(self.alpha)
+
+    def judge_alone(self, rise_db: float, after: bool = False) -> Judgement | None:
+        """Judge a sound that no touch begins with.
 
         Args:
             rise_db: See `rise_db`.
+            after: It began when the touch before it was judged but might still ring.
 
         Returns:
-            The judgement; None if the quiet of this room has such sounds.
+            The judgement; None if there are such sounds in the quiet of this room, or after normal touches, or if it
+            is not known what begins after those.
         """
+        if after and not self.judges_after:
+            return None
+        what = "a sound began after a touch" if after else "a sound began and no touch explains it"
         if self.unarmed or self.calibration is None:
-            return Judgement.unknown(f"a sound began and no touch explains it, but: {self.unarmed}")
+            return Judgement.unknown(f"{what}, but: {self.unarmed}")
+        name = AFTER if after else ALONE
         try:
-            p = self.calibration.p_value(ALONE, rise_db, ALL, self.alpha)
+            p = self.calibration.p_value(name, rise_db, ALL, self.alpha)
         except KeyError:
-            return Judgement.unknown("a sound began and no touch explains it, but no quiet was calibrated with")
+            return Judgement.unknown(f"{what}, but no quiet was calibrated with")
         except ValueError as error:
-            return Judgement.unknown(f"a sound began and no touch explains it, but: {error}")
+            return Judgement.unknown(f"{what}, but: {error}")
         if p.value > self.alpha:
             return None
-        reason = f"a sound began and no touch explains it (rise {rise_db:.1f} dB, p {p.value:.3f} of {p.touches} s)"
-        return Judgement(Verdict.UNEXPECTED, reason, True, p_value=p.value, company="no touch", scores={ALONE: rise_db})
+        of = f"{p.touches} touches" if after else f"{p.touches} s"
+        reason = f"{what} (rise {rise_db:.1f} dB, p {p.value:.3f} of {of})"
+        company = "after a touch" if after else "no touch"
+        return Judgement(Verdict.UNEXPECTED, reason, True, p_value=p.value, company=company, scores={name: rise_db})
 
     def rise_db(self, samples: NDArray[np.float32]) -> float:
         """How strongly something begins `lead_s` into a sound.

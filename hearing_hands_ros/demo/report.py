@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -13,10 +11,7 @@ from typing import Any
 
 import jinja2
 import numpy as np
-import soundfile
 import soxr
-from matplotlib import colormaps
-from numpy.typing import NDArray
 from PIL import Image
 
 from hearing_hands_ros.demo.evaluate import Evaluation, Outcome
@@ -24,6 +19,7 @@ from hearing_hands_ros.demo.recording import Recording, SoundLine
 from hearing_hands_ros.demo.touch_views import TouchView
 from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.predictors.protocol import Contact
+from hearing_hands_ros.report.media import data_url, flac, mel_png
 from hearing_hands_ros.sequence import SequenceConfig
 from hearing_hands_ros.sound.audio_file import write_wav
 from hearing_hands_ros.sound.mel import log_mel
@@ -32,6 +28,7 @@ from hearing_hands_ros.sound.picture import HIGH, LOW, Mark, save_png
 SHOWN_S = 1.0
 LEAD_S = 0.1
 ROOM_S = 8.0  # of one strip of the overview
+SHOWN_DB = 20.0 * (HIGH - LOW)
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,7 @@ def write_report(
         origin=text.origin,
         facts=text.facts,
         cards=_cards(evaluation, recording, figures),
-        overview=_data_url((out / "spectrograms.png").read_bytes(), "image/png"),
+        overview=data_url((out / "spectrograms.png").read_bytes(), "image/png"),
         rows=rows,
     )
     (out / "report.html").write_text(page, encoding="utf-8")
@@ -151,11 +148,13 @@ def _row(
     assert known is not None  # noqa: S101  (an outcome has one of them)
     stamp_ns = known.stamp_ns
     contact: Contact | None = recording.contacts.get(verdict.contact_id) if verdict else None
-    pieces = {}
+    pieces: dict[str, str | None] = {}
     for name, line, there in (("predicted", predicted, contact is not None), ("heard", heard, True)):
-        piece = line.cut(stamp_ns - round(LEAD_S * NANOSECONDS), SHOWN_S) if there else None
-        pieces[f"{name}_png"] = None if piece is None else _data_url(_mel_png(piece, sequence), "image/png")
-        pieces[f"{name}_sound"] = None if piece is None else _data_url(_flac(piece, sequence), "audio/flac")
+        pieces[f"{name}_png"] = pieces[f"{name}_sound"] = None
+        if there:
+            piece = line.cut(stamp_ns - round(LEAD_S * NANOSECONDS), SHOWN_S)
+            pieces[f"{name}_png"] = data_url(mel_png(piece, sequence, HIGH, SHOWN_DB), "image/png")
+            pieces[f"{name}_sound"] = data_url(flac(piece, sequence.sample_rate_hz), "audio/flac")
     view = views.get(verdict.contact_id) if verdict else None
     truth_text = ""
     if truth is not None:
@@ -176,8 +175,8 @@ def _row(
         "lag_ms": 1e3 * verdict.lag_s if verdict and math.isfinite(verdict.lag_s) else None,
         "latency_s": _finite(verdict.latency_s) if verdict else None,
         "reason": verdict.reason if verdict else "nothing was said about it",
-        "scene_view": None if view is None else _data_url(view.scene, "image/jpeg"),
-        "spot_view": None if view is None else _data_url(view.spot, "image/jpeg"),
+        "scene_view": None if view is None else data_url(view.scene, "image/jpeg"),
+        "spot_view": None if view is None else data_url(view.spot, "image/jpeg"),
         **pieces,
     }
 
@@ -218,23 +217,6 @@ def _write_overview(
         whole.paste(strip_image, (0, top))
         top += strip_image.height
     whole.save(path, optimize=True)
-
-
-def _mel_png(piece: NDArray[np.float32], sequence: SequenceConfig) -> bytes:
-    buffer = io.BytesIO()
-    share = np.clip((log_mel(piece, sequence)[::-1] - LOW) / (HIGH - LOW), 0.0, 1.0)
-    Image.fromarray((255 * colormaps["magma"](share)[..., :3]).astype(np.uint8)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-def _flac(piece: NDArray[np.float32], sequence: SequenceConfig) -> bytes:
-    buffer = io.BytesIO()
-    soundfile.write(buffer, np.clip(piece, -1.0, 1.0), sequence.sample_rate_hz, format="FLAC", subtype="PCM_16")
-    return buffer.getvalue()
-
-
-def _data_url(data: bytes, kind: str) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
 def _resampled(line: SoundLine, rate_hz: int) -> SoundLine:

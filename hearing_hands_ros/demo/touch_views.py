@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
 
 from hearing_hands_ros.demo.recording import Recording
+from hearing_hands_ros.report.media import jpeg
 from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.scene.surface import SplatSurface
 from hearing_hands_ros.scene.views import Moment, SceneViews, ViewSettings
-
-QUALITY = 85
 
 
 @dataclass(frozen=True)
@@ -50,12 +46,6 @@ def touch_views(recording: Recording, scene: str | Path, global_view: str = "") 
         moments.append(Moment(keypoints, valid, contact.hand, point, normal))
     seen = views.look(moments)
     return {
-        contact_id: TouchView(_jpeg(scene_rgb), _jpeg(spot_rgb))
+        contact_id: TouchView(jpeg(scene_rgb), jpeg(spot_rgb))
         for contact_id, scene_rgb, spot_rgb in zip(ids, seen.global_rgb, seen.local_rgb, strict=True)
     }
-
-
-def _jpeg(picture: NDArray[np.uint8]) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(picture).save(buffer, "JPEG", quality=QUALITY)
-    return buffer.getvalue()

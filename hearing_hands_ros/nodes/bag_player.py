@@ -54,6 +54,8 @@ class BagPlayerNode(Node):
         if not self.settings.bag:
             raise ValueError("bag_player: parameter 'bag' wants a rosbag2 folder, an .mcap or a .db3 file, got nothing")
         self._bag = RecordedBag(Path(self.settings.bag).expanduser())
+        for remark in self._bag.remarks:
+            self.get_logger().warning(f"'{self._bag.path}': {remark}")
         self._player = BagPlayer(
             self,
             self._bag,

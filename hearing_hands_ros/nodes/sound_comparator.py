@@ -16,7 +16,6 @@ from hearing_hands_ros.compare.collection import CalibrationCollection
 from hearing_hands_ros.compare.comparator import (
     RING_S,
     Comparator,
-    ComparatorSettings,
     Comparison,
     frame_times_ns,
 )
@@ -26,6 +25,7 @@ from hearing_hands_ros.compare.judge import Judgement, TouchJudge
 from hearing_hands_ros.compare.scoring.picture import picture
 from hearing_hands_ros.compare.scoring.scorer import ANOMALY
 from hearing_hands_ros.compare.scoring.shipped import load_scorer
+from hearing_hands_ros.compare.settings import ComparatorSettings
 from hearing_hands_ros.compare.verdict import Verdict
 from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.msg import Audio, HandTrajectory, SoundComparison, SoundPrediction
@@ -67,14 +67,16 @@ class SoundComparatorParameters(CommonParameters):
     )
     microphone_lag_s: float = parameter(0.0, "Heard minus true time of a sound, s.", low=-1.0, high=1.0)
     search_s: float = parameter(0.05, "An onset this far from its touch still belongs to it, s.", low=0.01, high=0.25)
-    segment_s: float = parameter(0.6, "Sound that is waited for after a touch begins, s.", low=0.3, high=5.0)
+    segment_s: float = parameter(
+        0.3, "Sound that is waited for after a touch begins, s; calibrate with the same.", low=0.2, high=5.0
+    )
     rings_s: float = parameter(
-        0.6, "For so long after a touch further onsets are part of its sound, s.", low=0.1, high=5.0
+        0.6, "For so long after a touch further onsets may be part of its sound, s.", low=0.1, high=5.0
     )
     prediction_wait_s: float = parameter(1.5, "How long a touch waits for its prediction, s.", low=0.1, high=30.0)
     heard_wait_s: float = parameter(1.0, "How long overdue sound is waited for, s.", low=0.1, high=30.0)
     news_s: float = parameter(
-        0.15,
+        0.1,
         "The tracker tells at once of a touch that begins; after this, no news is that none has, s.",
         low=0.0,
         high=5.0,
@@ -109,6 +111,7 @@ class SoundComparator(ManagedNode):
             self.p.search_s,
             self.p.run_length,
             "" if ego_noise is None else ego_noise.digest,
+            self.p.segment_s,
         )
         self._comparator = Comparator(
             judge,
@@ -143,6 +146,8 @@ class SoundComparator(ManagedNode):
         logger.info(f"calibration: {judge.calibration.source}; alpha {judge.alpha:g}")
         for note in judge.calibration.shortages(ANOMALY, judge.alpha):
             logger.warning(f"calibration: {note}")
+        if not judge.judges_after:
+            logger.warning("calibration: what begins after normal touches is not known, so nobody judges it")
 
     def activate(self) -> None:
         """Begin to compare."""
@@ -275,9 +280,9 @@ class SoundComparator(ManagedNode):
         self._now_ns, self._ticked_s = now_ns, time.monotonic()
         for comparison in self._comparator.poll(now_ns):
             self._publish(comparison)
-        quiet = self._comparator.take_quiet()
+        quiet, after = self._comparator.take_quiet(), self._comparator.take_after()
         if self._collection is not None:
-            self._collection.add_quiet(quiet)
+            self._collection.add_quiet(quiet, after)
 
     def _publish(self, comparison: Comparison) -> None:
         judgement = comparison.judgement
@@ -348,7 +353,7 @@ class SoundComparator(ManagedNode):
         self._collection = None
         judge = self._comparator.judge
         try:
-            calibration = collection.calibration(judge.scorer, judge.ego_noise)
+            calibration = collection.calibration(judge.scorer, judge.ego_noise, judge.segment_s)
             judge.arm(calibration)  # it holds even if it cannot be saved
             self._tell_calibration()
             done = collection.save(calibration, Path(self.p.calibration_folder).expanduser())

@@ -20,9 +20,9 @@ from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.msg import Audio, ContactEvent, HandTrajectory, MelSpectrogram, SoundPrediction
 from hearing_hands_ros.predictors.candidates import contact_of, cut, find_touches
 from hearing_hands_ros.predictors.checked import predict_checked
-from hearing_hands_ros.predictors.protocol import HandMotion, Prediction, Prepares
+from hearing_hands_ros.predictors.protocol import HandMotion, Prediction
 from hearing_hands_ros.predictors.registry import load_predictor, load_streamer
-from hearing_hands_ros.predictors.touch_windows import TouchWindows
+from hearing_hands_ros.predictors.touch_windows import TouchWindow, TouchWindows
 from hearing_hands_ros.predictors.worker import Worker
 from hearing_hands_ros.ros.diagnostics import ERROR, OK, WARN
 from hearing_hands_ros.ros.hand_messages import contact_event
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from hearing_hands_ros.vision.view_features import Mode
 
 HANDS_WAIT_S = 1.0  # the tracker sends a window twice a second
-REMEMBERED_TOUCHES = 100  # that were prepared
+MOST_EARLY = 8  # touches that go on at a time
 MOST_HANGING = 3  # predictions that may hang, each on a thread that cannot be ended
 CHECK_S = 0.1
 
@@ -127,7 +127,7 @@ class SoundGenerator(ManagedNode):
         self._last_error = ""
         self._touches = TouchWindows(self.p.lead_s, self.p.tail_s)
         self._waiting: deque[Future[Any]] = deque()
-        self._prepared: deque[int] = deque(maxlen=REMEMBERED_TOUCHES)
+        self._early: dict[tuple[int, int], tuple[HandMotion, Future[Any]]] = {}
         if streamer is not None:  # last of all: what makes topics must not be made twice when something is refused
             self._stream = PredictedStream(self, streamer, self._predictor.config, self._submit_piece, self._fail)
         gc.freeze()  # what was loaded stays: the collector need not look through it while a prediction is waited for
@@ -204,33 +204,27 @@ class SoundGenerator(ManagedNode):
         since_ns = self._since(motion)
         if since_ns is None:
             return
-        self._prepare(motion, message)
-        both = list(zip(message.contacts, motion.contacts, strict=True))
-        ended = [event.phase == ContactEvent.ENDED and touch.end_ns > since_ns for event, touch in both]
-        events = {(touch.contact_id, touch.start_ns): event for event, touch in both}
+        over = [event.phase == ContactEvent.ENDED for event in message.contacts]
+        events = {touch.key: event for event, touch in zip(message.contacts, motion.contacts, strict=True)}
         try:
-            for window in self._touches.of(motion, ended):
-                self._queue(window, [events[touch.contact_id, touch.start_ns] for touch in window.contacts])
+            for candidate in self._touches.begun(motion, over):
+                self._begin(candidate)
+            for window in self._touches.of(motion, over):
+                if window.contacts[-1].end_ns > since_ns:
+                    self._queue(window, [events[touch.key] for touch in window.contacts])
         except ValueError as error:
             self._counts["failed"] += 1
             self._fail(f"sound_generator: {error}")
         if self._stream is not None:
             self._stream.push(motion, message.header.frame_id)
 
-    def _prepare(self, motion: HandMotion, message: HandTrajectory) -> None:
-        """Let the predictor begin with touches that still last."""
-        if not isinstance(self._predictor, Prepares):
-            return
-        last = {
-            event.id: touch
-            for event, touch in zip(message.contacts, motion.contacts, strict=True)
-            if event.phase == ContactEvent.STARTED and event.id not in self._prepared
-        }
-        if last:
-            self._prepared.extend(last)
-            touched = replace(motion, contacts=tuple(last.values()))
-            # Where it fails the prediction will fail too, and say so.
-            self._worker.submit(self._predictor.prepare, touched, allowed_s=self.p.deadline_s)
+    def _begin(self, candidate: HandMotion) -> None:
+        """Predict a touch that has just begun, so that its prediction is there when it is over."""
+        future = self._worker.submit(self._predict_touch, candidate, allowed_s=self.p.deadline_s)
+        if future is not None:
+            self._early[candidate.contacts[-1].key] = candidate, future
+            while len(self._early) > MOST_EARLY:  # of a tracker that tells of no end
+                self._early.pop(next(iter(self._early)))[1].cancel()
 
     def _since(self, motion: HandMotion) -> int | None:
         """Return the time after which touches that end are ours to predict; None while the clock stands at zero.
@@ -251,7 +245,7 @@ class SoundGenerator(ManagedNode):
         self._newest_ns = end_ns
         return self._since_ns
 
-    def _queue(self, window: HandMotion, events: list[ContactEvent]) -> None:
+    def _queue(self, window: TouchWindow, events: list[ContactEvent]) -> None:
         while self._waiting and self._waiting[0].done():
             self._waiting.popleft()
         # The first in the line may be running; only one that is not can be dropped.
@@ -260,7 +254,13 @@ class SoundGenerator(ManagedNode):
             if oldest.cancel():
                 self._counts["dropped"] += 1
                 self._fail(f"sound_generator: {self.p.queue} touches are waiting, dropped the oldest")
-        future = self._worker.submit(self._predict_touch, window, allowed_s=self.p.deadline_s, urgent=True)
+        candidate, future = self._early.pop(window.contacts[-1].key, (None, None))
+        if future is not None and (candidate is not window.candidate or future.cancel()):
+            future = None  # it was no tap, or nobody has begun
+        if future is None:
+            future = self._worker.submit(
+                self._predict_touch, window.candidate, allowed_s=self.p.deadline_s, urgent=True
+            )
         if future is not None:
             self._waiting.append(future)
             future.add_done_callback(partial(self._on_predicted, events, window.contacts[-1].end_ns))
@@ -273,10 +273,10 @@ class SoundGenerator(ManagedNode):
     def _submit_piece(self, draw: Callable[[], Any]) -> Future[Any] | None:
         return self._worker.submit(draw, allowed_s=self.p.deadline_s)
 
-    def _predict_touch(self, window: HandMotion) -> tuple[Prediction, float]:
+    def _predict_touch(self, candidate: HandMotion) -> tuple[Prediction, float]:
         """Predict, and say how long that took; on the worker thread."""
         begun = time.perf_counter()
-        return predict_checked(self._predictor, [window])[0], time.perf_counter() - begun
+        return predict_checked(self._predictor, [candidate])[0], time.perf_counter() - begun
 
     def _on_predicted(self, events: list[ContactEvent], end_ns: int, future: Future[tuple[Prediction, float]]) -> None:
         """Publish what was predicted of the last of the touches."""

@@ -128,10 +128,6 @@ class GeneratorPredictor:
             for motion, (mels, wave) in zip(motions, parts, strict=True)
         ]
 
-    def prepare(self, motion: HandMotion) -> None:
-        """Look at the places that the motion touches, so that their prediction need not."""
-        self._looks.looks(motion)
-
     def streamer(self) -> Streamer:
         """Predicts without end with the same network, vocoder and looks."""
         return Streamer(self._generator, self._vocoder, self._looks, seed=self._seed, sampling=self._sampling)

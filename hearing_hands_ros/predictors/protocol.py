@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import Literal, Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +67,11 @@ class Contact:
             value = getattr(self, name)
             if len(value) != 3 or not all(math.isfinite(v) for v in value):
                 raise ValueError(f"Contact: {name} wanted three finite numbers, got {value}")
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Tells touches of one graph apart, even if its tracker was started again."""
+        return self.contact_id, self.start_ns
 
     @property
     def duration_s(self) -> float:
@@ -195,11 +200,3 @@ class Predictor(Protocol):
         Raises:
             ValueError: A candidate is too short for one mel frame.
         """
-
-
-@runtime_checkable
-class Prepares(Protocol):
-    """A predictor that can do part of its work while a touch still lasts."""
-
-    def prepare(self, motion: HandMotion) -> None:
-        """Do what the prediction of the motion's touches will want; changes no prediction."""

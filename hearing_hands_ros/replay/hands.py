@@ -14,7 +14,10 @@ from hearing_hands_ros.motion.follower import FollowerSettings, HandFollower, Po
 from hearing_hands_ros.motion.tracker import TrackedWindow
 from hearing_hands_ros.predictors.candidates import contact_of
 from hearing_hands_ros.predictors.protocol import Contact, HandMotion
+from hearing_hands_ros.replay.hand_swaps import HandSwaps
 from hearing_hands_ros.replay.recorded_bag import RecordedBag
+from hearing_hands_ros.replay.scene_check import SceneCheck
+from hearing_hands_ros.replay.tf_thinning import TfThinning
 from hearing_hands_ros.ros.tf2_bytes import MalformedMessageError, edges_in_bytes
 from hearing_hands_ros.ros.tf2_core import TransformTree
 from hearing_hands_ros.ros.tf2_exceptions import ExtrapolationException, TransformException
@@ -73,6 +76,8 @@ class RecordedHands:
         connections: What of the recording is to be given to `take`.
         follower: Counts frames and touches, and says why a hand is not followed.
         counts: Messages of TF that were taken, and those that were malformed.
+        scene: Doubts that this is the scene that was touched; wants to hear the sound, too.
+        swaps: Counts how often the hands were mixed up.
 
     Raises:
         ValueError: The recording has no TF, or there is no hand to follow.
@@ -83,11 +88,12 @@ class RecordedHands:
             c for c in bag.connections if c.topic in TF_TOPICS and c.msgtype == TF_TYPE
         ]
         if not any(connection.msgcount for connection in self.connections):
-            have = ", ".join(sorted({c.topic for c in bag.connections}))
             raise ValueError(
-                f"bag '{bag.path}': wanted TF ({TF_TYPE} on {' and '.join(TF_TOPICS)}), got none; it has: {have}"
+                f"bag '{bag.path}': wanted TF ({TF_TYPE} on {' and '.join(TF_TOPICS)}), got none; it has: {bag.topics}"
             )
         self.counts: Counter[str] = Counter()
+        self.scene, self.swaps = SceneCheck(), HandSwaps()
+        self._thinning = TfThinning(settings.tracker.rate_hz)
         self._frame_id, self._materials = bundle.frame_id, bundle.material_names
         self._tree = TransformTree()
         w, x, y, z = (float(value) for value in bundle.rotation_wxyz)
@@ -96,23 +102,37 @@ class RecordedHands:
         # Not a method: a follower that held this object would keep all its transforms until Python looks for cycles.
         self.follower = HandFollower(surface, settings, partial(_pose, self._tree, self._frame_id))
 
+    @property
+    def latched(self) -> list[Connection]:
+        """Connections whose messages hold from then on."""
+        return [connection for connection in self.connections if connection.topic == "/tf_static"]
+
     def take(self, connection: Connection, raw: bytes) -> None:
         """Take a message of TF."""
+        self.counts["messages"] += 1
         is_static = connection.topic == "/tf_static"
+        for kept in [raw] if is_static else self._thinning.kept(raw):
+            self._insert(kept, connection.topic, is_static)
+
+    def _insert(self, raw: bytes, topic: str, is_static: bool) -> None:
         try:
             edges = edges_in_bytes(raw)
         except MalformedMessageError:
             self.counts["malformed"] += 1
+            self.counts["messages"] -= 1
             return
-        self.counts["messages"] += 1
         for parent, child, stamp_ns, values in edges:
             if child.removeprefix("/") != self._frame_id:
-                self._tree.insert(parent, child, stamp_ns, values, connection.topic, is_static)
+                self._tree.insert(parent, child, stamp_ns, values, topic, is_static)
 
     def advance(self, now_ns: int) -> list[SeenHands]:
         """Windows that are due at a time."""
-        windows = (followed.window for followed in self.follower.advance(now_ns))
-        return [SeenHands.of(window, self._materials) for window in windows if window is not None]
+        windows = [each.window for each in self.follower.advance(now_ns) if each.window is not None]
+        for window in windows:
+            self.scene.see(window)
+            self.swaps.see(window.hands)
+        self.scene.advance(now_ns)
+        return [SeenHands.of(window, self._materials) for window in windows]
 
     def trouble(self) -> str:
         """Why no hand is followed, for people; empty if one was seen."""

@@ -2,61 +2,148 @@
 
 from __future__ import annotations
 
+import heapq
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from rosbags.highlevel import AnyReader, AnyReaderError
-from rosbags.rosbag2 import ReaderError
-from rosbags.typesys import Stores, get_typestore
+from backports import zstd
+from rosbags.interfaces import Connection
 
-if TYPE_CHECKING:
-    from rosbags.interfaces import Connection
+from hearing_hands_ros.motion.window import NANOSECONDS
+from hearing_hands_ros.replay.bag_file import BagFile, open_file
+from hearing_hands_ros.replay.bag_folder import Expected, bag_folder
+from hearing_hands_ros.replay.message_types import MessageTypes
+
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+"""No message begins so: those of ROS 2 begin with a zero."""
+
+CDR = "cdr"
+
+Message = tuple[Connection, int, bytes]
 
 
 class RecordedBag:
-    """A rosbag2 recording: a folder with metadata.yaml, or one .mcap or .db3 file.
+    """A rosbag2 recording: a folder with or without metadata.yaml, or one .mcap or .db3 file, packed or not.
+
+    A recording that breaks off, or of which files are missing, is read as far as it is there; `damage` says so.
+
+    Args:
+        path: Where it is.
+
+    Attributes:
+        path: Likewise.
+        connections: What is in it; one for each topic, type and quality of service, over all files.
+        start_ns: Time of the first message.
+        end_ns: Time of the last one.
+        damage: What is missing, a sentence each, for people; empty for a whole recording.
+        skipped: Messages that nobody can read, by type: of another encoding, or not described and not known.
 
     Raises:
-        ValueError: There is no bag, it is no ROS 2 bag, it is truncated or it is empty; names the file, wanted, got.
+        ValueError: There is no bag, it is no ROS 2 bag or it is empty; names the file, wanted, got.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        if not path.exists():
-            raise ValueError(f"bag '{path}': wanted a rosbag2 folder, an .mcap or a .db3 file, found nothing")
-        if path.is_file() and path.suffix not in (".mcap", ".db3"):
-            raise ValueError(f"bag '{path}': wanted a rosbag2 folder, an .mcap or a .db3 file, got '{path.suffix}'")
-        try:
-            self._reader = _opened(path)
-        except Exception as error:  # the libraries below raise what they like on a broken file
-            raise self._unreadable(error) from error
-        self.connections: list[Connection] = list(self._reader.connections)
-        if not self._reader.message_count:
+        folder = bag_folder(path)
+        self.damage: list[str] = list(folder.damage)
+        self.skipped: Counter[str] = Counter()
+        self.connections: list[Connection] = []
+        self._types = MessageTypes()
+        self._unpacked = TemporaryDirectory(prefix="hearing_hands_bag_", ignore_cleanup_errors=True)
+        self._files: list[tuple[BagFile, dict[int, int]]] = []  # with the ids that its connections have here
+        reasons = []
+        for file_path in folder.files:
+            try:
+                file = open_file(file_path, Path(self._unpacked.name))
+            except (OSError, ValueError, zstd.ZstdError) as error:
+                reasons.append(f"'{file_path.name}': {error}")
+                continue
+            self._add(file, folder.digests)
+            self._compare(file, file_path.name, folder.expected.get(file_path.name), alone=len(folder.files) == 1)
+        if not self._files:
             self.close()
-            raise ValueError(f"bag '{path}': wanted messages, found none")
-        self.start_ns = int(self._reader.start_time)
-        self.end_ns = int(self._reader.end_time) - 1  # the reader's end lies after the last message
+            raise self._unreadable("; ".join(reasons))
+        self.damage += [f"nothing of {reason}" for reason in reasons]
+        for connection in self.connections:
+            if connection.msgcount and not self._types.knows(connection):
+                self.skipped[connection.msgtype] += connection.msgcount
+        filled = [file for file, _ in self._files if file.start_ns <= file.end_ns]
+        if not filled or not self.connections:
+            self.close()
+            others = f" but {self.skipped.total()} that are not ROS 2 messages" if self.skipped else ""
+            raise ValueError(f"bag '{path}': wanted messages, found none{others}{self._because()}")
+        self.start_ns = min(file.start_ns for file in filled)
+        self.end_ns = max(file.end_ns for file in filled)
 
     def close(self) -> None:
-        """Close the file."""
-        self._reader.close()
+        """Close the files."""
+        for file, _ in self._files:
+            file.close()
+        self._files.clear()
+        self._unpacked.cleanup()
+
+    @property
+    def seconds(self) -> float:
+        """Time from the first message to the last."""
+        return (self.end_ns - self.start_ns) / NANOSECONDS
+
+    @property
+    def topics(self) -> str:
+        """What is in it, for people."""
+        return ", ".join(sorted({f"{c.topic} ({c.msgtype.rpartition('/')[2]})" for c in self.connections}))
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is missing and what is skipped, for people; empty if there is nothing to say."""
+        skipped = ", ".join(f"{count} of {name}" for name, count in sorted(self.skipped.items()))
+        return [*self.damage, *([f"messages of unknown types skipped: {skipped}"] if skipped else [])]
 
     def messages(
         self, connections: list[Connection], start_ns: int | None = None, stop_ns: int | None = None
-    ) -> Iterator[tuple[Connection, int, bytes]]:
-        """Yield connection, time of recording and bytes, in order of time, from `start_ns` up to before `stop_ns`."""
-        if not connections:
-            return
-        iterator = self._reader.messages(connections, start=start_ns, stop=stop_ns)
+    ) -> Iterator[Message]:
+        """Yield connection, time of recording and bytes, in order of time, from `start_ns` up to before `stop_ns`.
+
+        Where files overlap in time they are merged; one is opened when its time comes.
+
+        Raises:
+            ValueError: The recording is broken; what came before that has been yielded.
+        """
+        wanted = {connection.id: connection for connection in connections}
+        sources = [
+            self._of(file, ids, wanted, start_ns, stop_ns)
+            for file, ids in self._files
+            if wanted.keys() & set(ids.values())
+            and (stop_ns is None or file.start_ns < stop_ns)
+            and (start_ns is None or file.end_ns >= start_ns)
+        ]
+        merged = sources[0] if len(sources) == 1 else heapq.merge(*sources, key=lambda item: item[1])
         while True:
             try:
-                connection, stamp, raw = next(iterator)
+                connection, stamp_ns, raw = next(merged)
             except StopIteration:
                 return
-            except Exception as error:
-                raise self._unreadable(error) from error
-            yield connection, stamp, bytes(raw)
+            except Exception as error:  # the libraries below raise what they like on a broken file
+                raise self._unreadable(f"{error}" or type(error).__name__) from error
+            if connection is not None:
+                yield connection, stamp_ns, raw
+
+    def _of(
+        self,
+        file: BagFile,
+        ids: dict[int, int],
+        wanted: dict[int, Connection],
+        start_ns: int | None,
+        stop_ns: int | None,
+    ) -> Iterator[tuple[Connection | None, int, bytes]]:
+        """The messages of a file; first one that is none, so that nothing is read before its time."""
+        yield None, file.start_ns, b""
+        inside = [connection for connection in file.connections if ids.get(connection.id) in wanted]
+        for connection, stamp_ns, raw in file.messages(inside, start_ns, stop_ns):
+            content = zstd.decompress(raw) if raw[:4] == ZSTD_MAGIC else bytes(raw)
+            yield wanted[ids[connection.id]], stamp_ns, content
 
     def deserialize(self, connection: Connection, raw: bytes) -> Any:
         """Message of the bytes that `messages` yields.
@@ -65,7 +152,7 @@ class RecordedBag:
             ValueError: The bytes are not such a message, or the bag does not say what its type looks like.
         """
         try:
-            return self._reader.deserialize(raw, connection.msgtype)
+            return self._types.message(connection, raw)
         except Exception as error:  # as above
             reason = f"{type(error).__name__}: {error}"
             raise ValueError(
@@ -73,22 +160,46 @@ class RecordedBag:
                 f"are none: {reason}"
             ) from error
 
-    def _unreadable(self, error: Exception) -> ValueError:
-        kinds = (AnyReaderError, ReaderError, OSError, AssertionError)
-        reason = f"{error}" if isinstance(error, kinds) and str(error) else f"{type(error).__name__}: {error}"
-        return ValueError(
-            f"bag '{self.path}': wanted a complete ROS 2 recording, got one that cannot be read: {reason}"
-        )
+    def _add(self, file: BagFile, digests: dict[str, str]) -> None:
+        """Take a file; what it shares with those before it keeps its id."""
+        ids = {}
+        for connection in file.connections:
+            encoding = getattr(connection.ext, "serialization_format", CDR)
+            if encoding != CDR:
+                self.skipped[f"{connection.msgtype or connection.topic} ({encoding})"] += connection.msgcount
+                continue
+            own = connection._replace(digest=connection.digest or digests.get(connection.msgtype, ""))
+            number = next((i for i, known in enumerate(self.connections) if _same(known, own)), None)
+            if number is None:
+                number = len(self.connections)
+                self.connections.append(own._replace(id=number + 1, owner=self))
+            else:
+                known = self.connections[number]
+                self.connections[number] = known._replace(msgcount=known.msgcount + own.msgcount)
+            ids[connection.id] = number + 1
+        self._files.append((file, ids))
+
+    def _compare(self, file: BagFile, name: str, expected: Expected | None, *, alone: bool) -> None:
+        """Note what a file lacks."""
+        texts = [file.damage] if file.damage else []
+        have = sum(connection.msgcount for connection in file.connections)
+        if expected and have < expected.messages:
+            seconds = max(0, file.end_ns - file.start_ns) / NANOSECONDS
+            texts.append(
+                f"{expected.messages - have} messages and {max(0.0, expected.seconds - seconds):.1f} s less than its "
+                "metadata.yaml says"
+            )
+        elif file.damage:
+            texts.append(f"{have} messages up to {max(0, file.end_ns - file.start_ns) / NANOSECONDS:.1f} s were read")
+        if texts:
+            self.damage.append("; ".join(texts) if alone else f"'{name}': {'; '.join(texts)}")
+
+    def _because(self) -> str:
+        return f" ({'; '.join(self.damage)})" if self.damage else ""
+
+    def _unreadable(self, reason: str) -> ValueError:
+        return ValueError(f"bag '{self.path}': wanted a ROS 2 recording, got one that cannot be read: {reason}")
 
 
-def _opened(path: Path) -> AnyReader:
-    reader = AnyReader([path])
-    try:
-        reader.open()
-    except AnyReaderError as error:
-        if "no type definitions" not in str(error):
-            raise
-        # Of before 2023: it does not say what its messages look like, but most types have not changed.
-        reader = AnyReader([path], default_typestore=get_typestore(Stores.ROS2_JAZZY))
-        reader.open()
-    return reader
+def _same(one: Connection, other: Connection) -> bool:
+    return (one.topic, one.msgtype, one.digest, one.ext) == (other.topic, other.msgtype, other.digest, other.ext)

@@ -75,9 +75,14 @@ class Recording:
         self._bag.close()
 
     @property
+    def begin_ns(self) -> int:
+        """Time of the first message."""
+        return self._bag.start_ns
+
+    @property
     def seconds(self) -> float:
         """Length of the bag."""
-        return (self._bag.end_ns - self._bag.start_ns) / NANOSECONDS
+        return self._bag.seconds
 
     def __str__(self) -> str:
         """What was found in it so far, for people."""
@@ -90,18 +95,31 @@ class Recording:
         texts.append(f"{heard.frames} samples in {heard.blocks} blocks of sound, {heard.lost_frames} samples lost")
         if heard.refused:
             texts.append(f"{heard.refused} messages refused: {self.sound.refused}")
-        return f"bag '{self._bag.path}': {'; '.join(texts)}"
+        return f"bag '{self._bag.path}': {'; '.join([*texts, *self.warnings])}"
 
-    def moments(self, tell: Callable[[float], object] = lambda _: None) -> Iterator[Moment]:
+    @property
+    def warnings(self) -> list[str]:
+        """What was found so far that speaks against using the recording, a sentence each; mostly empty."""
+        texts = [*self._bag.remarks, self.sound.clock_trouble, str(self.hands.swaps), self.hands.scene.doubt]
+        if jumps := self.hands.follower.counts["clock_jumps"]:
+            texts.append(f"time jumped {jumps} times")
+        return [text for text in texts if text]
+
+    def moments(
+        self, tell: Callable[[float], object] = lambda _: None, span: tuple[int, int] | None = None
+    ) -> Iterator[Moment]:
         """Yield 60 moments a second, up to `TAIL_S` after the end; never more than one is in memory.
 
         Args:
             tell: Told the share of the recording that is done.
+            span: Times from which on and before which messages count, ns, instead of all; those that are latched count
+                from the beginning.
 
         Raises:
             ValueError: The recording breaks off.
         """
-        step_ns, start_ns, end_ns = NANOSECONDS // MOMENTS_HZ, self._bag.start_ns, self._bag.end_ns
+        step_ns = NANOSECONDS // MOMENTS_HZ
+        start_ns, end_ns = (self._bag.start_ns, self._bag.end_ns) if span is None else (span[0], span[1] - 1)
         now_ns, heard = start_ns, list[Block]()
         of_hands = {connection.id for connection in self.hands.connections}
 
@@ -112,13 +130,23 @@ class Recording:
             while now_ns + step_ns <= stamp_ns:
                 now_ns += step_ns
                 blocks, heard = tuple(heard), []
+                for block in blocks:
+                    self.hands.scene.hear(block)
                 yield Moment(now_ns, blocks, tuple(self.hands.advance(now_ns)))
                 tell(min(1.0, (now_ns - start_ns) / max(1, end_ns - start_ns)))
 
-        for connection, stamp_ns, raw in self._bag.messages([*self.hands.connections, *self.sound.connections]):
+        latched = [*self.hands.latched, *self.sound.latched]
+        for connection, stamp_ns, raw in self._bag.messages(latched, stop_ns=start_ns):
+            if connection.id in of_hands:
+                self.hands.take(connection, raw)
+            else:
+                self.sound.take(connection, stamp_ns, raw)
+        wanted = [*self.hands.connections, *self.sound.connections]
+        for connection, stamp_ns, raw in self._bag.messages(wanted, start_ns, end_ns + 1):
             yield from until(stamp_ns)
             if connection.id in of_hands:
                 self.hands.take(connection, raw)
             else:
                 heard += self.sound.take(connection, stamp_ns, raw)
         yield from until(max(now_ns, end_ns) + round(TAIL_S * NANOSECONDS))
+        self.hands.scene.finish(now_ns)

@@ -11,14 +11,18 @@ from hearing_hands_ros.compare.conformal import ConformalCalibration
 from hearing_hands_ros.compare.ego_noise import EgoNoise
 from hearing_hands_ros.compare.judge import TouchJudge
 from hearing_hands_ros.compare.scoring.shipped import load_scorer
-from hearing_hands_ros.predictors.checked import predict_checked
-from hearing_hands_ros.predictors.protocol import Prediction, Predictor
+from hearing_hands_ros.predictors.protocol import Prediction
 from hearing_hands_ros.predictors.registry import load_predictor
 from hearing_hands_ros.predictors.touch_windows import TouchWindows
+from hearing_hands_ros.replay.ahead import Helper, PredictedMoments, Seen
 from hearing_hands_ros.replay.recording import Moment, Recording
 from hearing_hands_ros.replay.settings import ReplaySettings
 from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.scene.surface import SplatSurface
+
+
+def _ignore(*_: object) -> None:
+    """Nobody wants to be told."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +63,7 @@ class Replay:
             settings.comparator.search_s,
             settings.run_length,
             "" if self.ego_noise is None else self.ego_noise.digest,
+            settings.comparator.segment_s,
         )
 
     def open(self, path: Path) -> Recording:
@@ -72,8 +77,10 @@ class Replay:
     def run(
         self,
         recording: Recording,
-        tell: Callable[[float], object] = lambda _: None,
-        quiet: Callable[[list[float]], object] = lambda _: None,
+        tell: Callable[[float], object] = _ignore,
+        quiet: Callable[[list[float], list[float]], object] = _ignore,
+        see: Callable[[Moment], object] = _ignore,
+        helper: Helper | None = None,
     ) -> Iterator[Replayed]:
         """Yield the verdicts on a recording, in the order in which the graph gives them, as fast as they come.
 
@@ -81,43 +88,45 @@ class Replay:
 
         Args:
             recording: The recording, just opened.
-            tell: Told the share of it that is done.
-            quiet: Told of quiet seconds as they come; see `Comparator.take_quiet`.
+            tell: Told the share of it that is read.
+            quiet: Told of quiet seconds, and of the times after touches, as they come; see `Comparator.take_quiet` and
+                `Comparator.take_after`.
+            see: Told of each moment, before the verdicts that are given in it.
+            helper: Predicts, too; made of the same settings.
 
         Raises:
             ValueError: The recording breaks off, or the predictor fails; what it raises is passed on.
         """
-        yield from judged(recording.moments(tell), self.predictor, self.judge, self.settings, quiet, self.ego_noise)
+        windows = TouchWindows(self.settings.lead_s, self.settings.tail_s)
+        predicted = PredictedMoments(recording.moments(tell), windows, self.predictor, helper)
+        comparator = Comparator(self.judge, self.settings.comparator, self.ego_noise)
+        yield from judged(predicted, comparator, quiet, see)
 
 
 def judged(
-    recorded: Iterable[Moment],
-    predictor: Predictor,
-    judge: TouchJudge,
-    settings: ReplaySettings,
-    quiet: Callable[[list[float]], object] = lambda _: None,
-    ego_noise: EgoNoise | None = None,
+    predicted: Iterable[tuple[Moment, Seen]],
+    comparator: Comparator,
+    quiet: Callable[[list[float], list[float]], object] = _ignore,
+    see: Callable[[Moment], object] = _ignore,
 ) -> Iterator[Replayed]:
     """Yield the verdicts on the moments of one recording."""
-    windows = TouchWindows(settings.lead_s, settings.tail_s)
-    comparator = Comparator(judge, settings.comparator, ego_noise)
     predictions: dict[int, Prediction] = {}  # on which no verdict was given yet
     made = 0
-    for moment in recorded:
+    for moment, windows in predicted:
+        see(moment)
         if comparator.heard_until_ns is None and comparator.hands_until_ns is None:
             comparator.clear(moment.now_ns)  # what was touched before the recording began is not judged
         for block in moment.sound:
             assert block.stamp_ns is not None  # noqa: S101  (the monitor stamps every block)
             samples = block.data.reshape(-1, block.channels)
             comparator.hear(block.stamp_ns, samples, block.sample_rate_hz, block.lost)
-        for seen in moment.hands:
-            comparator.see(seen.done, seen.going_on)
-            candidates = windows.of(seen.motion, seen.ended)
-            for prediction in predict_checked(predictor, candidates) if candidates else ():
+        for hands, of_touches in windows:
+            comparator.see(hands.done, hands.going_on)
+            for prediction in of_touches:
                 made += 1
                 predictions[made] = prediction
                 comparator.expect(prediction, made)
         for comparison in comparator.poll(moment.now_ns):
             expected = predictions.pop(comparison.prediction_id) if comparison.prediction_id else None
             yield Replayed(comparison, expected)
-        quiet(comparator.take_quiet())
+        quiet(comparator.take_quiet(), comparator.take_after())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 
-from hearing_hands_ros.compare.comparator import ComparatorSettings
+from hearing_hands_ros.compare.settings import ComparatorSettings
 from hearing_hands_ros.graph import NodeSpec
 from hearing_hands_ros.motion.contact import ContactSettings
 from hearing_hands_ros.motion.follower import FollowerSettings

@@ -84,6 +84,25 @@ class RecordedSound:
         self.monitor = StreamMonitor(settings.limits, bag.start_ns / NANOSECONDS)
         self.refused = ""
 
+    @property
+    def latched(self) -> list[Connection]:
+        """Connections whose messages hold from then on."""
+        return self._infos
+
+    @property
+    def clock_trouble(self) -> str:
+        """What is wrong with the times of the sound, for people; empty if nothing is."""
+        counts, most_s = self.monitor.counts, self.monitor.limits.clock_tolerance_s
+        found = {
+            f"are stamped over {most_s:g} s ahead of the recorder's clock": counts.future,
+            f"are stamped over {most_s:g} s behind the recorder's clock": counts.late,
+            "go back in time": counts.backwards,
+            "jump ahead without a gap": counts.clock_jumps,
+            "come faster than sound can, and were refused": counts.flooded,
+        }
+        texts = [f"{count} blocks of sound {what}" for what, count in found.items() if count]
+        return "; ".join(texts)
+
     def take(self, connection: Connection, stamp_ns: int, raw: bytes) -> list[Block]:
         """Take a message that was recorded at a time; return the sound in it, gaps before it filled."""
         seconds = stamp_ns / NANOSECONDS
@@ -102,15 +121,14 @@ class RecordedSound:
 
 def _choose(bag: RecordedBag, wanted: str) -> str:
     found = audio_topics(bag)
-    have = ", ".join(sorted({connection.topic for connection in bag.connections}))
     if wanted:
         topic = wanted if wanted.startswith("/") else f"/{wanted}"
         if topic not in {c.topic for c in bag.connections if c.msgtype in TYPES and c.msgcount}:
-            raise ValueError(f"bag '{bag.path}': wanted sound on '{topic}', got none; it has: {have}")
+            raise ValueError(f"bag '{bag.path}': wanted sound on '{topic}', got none; it has: {bag.topics}")
         return topic
     if not found:
         kinds = ", ".join(TYPES)
-        raise ValueError(f"bag '{bag.path}': wanted a topic with sound ({kinds}), got none; it has: {have}")
+        raise ValueError(f"bag '{bag.path}': wanted a topic with sound ({kinds}), got none; it has: {bag.topics}")
     if len(found) > 1:
         raise ValueError(f"bag '{bag.path}': wanted to be told which topic is the microphone's, got {', '.join(found)}")
     return found[0]

@@ -65,7 +65,9 @@ def tap_sounds(
             for window in windows.of(seen.motion, seen.ended):
                 contact = window.contacts[-1]
                 if contact.kind == "tap" and heard_from_ns is not None and contact.start_ns > heard_from_ns + around_ns:
-                    expected = None if predictor is None else _expected(predict_checked(predictor, [window])[0])
+                    expected = (
+                        None if predictor is None else _expected(predict_checked(predictor, [window.candidate])[0])
+                    )
                     waiting.append((contact, expected))
         while waiting:
             due_ns = waiting[0][0].start_ns + around_ns + NANOSECONDS // RATE_HZ

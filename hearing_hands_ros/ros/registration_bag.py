@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rosbags.highlevel import AnyReader
 
 from hearing_hands_ros.replay.recorded_bag import RecordedBag
 from hearing_hands_ros.ros.camera_messages import NO_STAMP, image_of, lens_of, stamp_name, stamp_ns_of
@@ -39,10 +37,7 @@ class RegistrationBag:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        with closing(RecordedBag(path)):  # says clearly what is wrong with a file
-            pass
-        self._reader = AnyReader([path])
-        self._reader.open()
+        self._bag = RecordedBag(path)
         self._tree = TransformTree(FOREVER_NS)
         for connection, message in self._messages("", (TF,)):
             for transform in message.transforms:
@@ -57,8 +52,8 @@ class RegistrationBag:
                 )
 
     def close(self) -> None:
-        """Close the file."""
-        self._reader.close()
+        """Close the files."""
+        self._bag.close()
 
     def images(
         self, topic: str, info_topic: str, parent_frame: str, choice: ImageChoice
@@ -110,8 +105,8 @@ class RegistrationBag:
         step = max(1, math.ceil(sum(connection.msgcount for connection in connections) / most))
         clouds = []
         left_out: dict[str, str] = {}
-        for connection, _, raw in islice(self._reader.messages(connections), 0, None, step):
-            message: Any = self._reader.deserialize(raw, connection.msgtype)
+        for connection, _, raw in islice(self._bag.messages(connections), 0, None, step):
+            message: Any = self._bag.deserialize(connection, raw)
             try:
                 pose = self._pose(parent_frame, message)
                 clouds.append(pose.apply(xyz_of(message)))
@@ -150,12 +145,12 @@ class RegistrationBag:
 
     def _messages(self, topic: str, types: tuple[str, ...]) -> Iterator[tuple[Connection, Any]]:
         connections = self._connections(topic, types)
-        for connection, _, raw in self._reader.messages(connections):
-            yield connection, self._reader.deserialize(raw, connection.msgtype)
+        for connection, _, raw in self._bag.messages(connections):
+            yield connection, self._bag.deserialize(connection, raw)
 
     def _connections(self, topic: str, types: tuple[str, ...]) -> list[Connection]:
         """Those of one topic, or of all topics of the types where TF is asked for."""
-        connections = [c for c in self._reader.connections if c.msgtype in types and topic in ("", c.topic)]
+        connections = [c for c in self._bag.connections if c.msgtype in types and topic in ("", c.topic)]
         topics = sorted({connection.topic for connection in connections})
         if not topics or (types != (TF,) and len(topics) > 1):
             kinds = " or ".join(name.rsplit("/", 1)[1] for name in types)

@@ -142,7 +142,7 @@ class CompactTask:
         feel = lot < 1.0 - asked.drop_hands
         conditions = self._roughened(model, conditions_in(batch), generator)
         # Where nothing is known of touches they must not decide on weights.
-        weight = 1.0 + asked.focus * _touching(conditions) * (feel & ~nothing)[:, None]
+        weight = 1.0 + asked.focus * touching(conditions) * (feel & ~nothing)[:, None]
         flow = self._error(model, batch, conditions, generator, times, see, feel, nothing, weight)
         if model.materials is None:
             return flow, {}
@@ -269,7 +269,7 @@ def conditions_in(batch: Batch) -> ConditionBatch:
     return ConditionBatch(**parts)
 
 
-def _touching(conditions: ConditionBatch) -> Tensor:
+def touching(conditions: ConditionBatch) -> Tensor:
     """(B, N) how much is going on: 1 while something is touched, then less and less."""
     hands = conditions.touches.reshape(*conditions.touches.shape[:2], len(HANDS), TOUCH_CHANNELS)
     lasts = hands[..., LASTS].amax(dim=-1)

@@ -11,11 +11,12 @@ import yaml
 
 from hearing_hands_ros.train.checks import need, need_at_least, need_share
 from hearing_hands_ros.train.compact_config import CompactTraining
+from hearing_hands_ros.train.finetune.config import FinetuneTraining
 from hearing_hands_ros.train.published_config import PublishedTraining
 from hearing_hands_ros.train.reading import flat, meant, override, read
 from hearing_hands_ros.train.student_config import StudentTraining
 
-Options = CompactTraining | PublishedTraining | StudentTraining
+Options = CompactTraining | PublishedTraining | StudentTraining | FinetuneTraining
 FREE = tuple(
     f"run.{name}"
     for name in (
@@ -155,6 +156,14 @@ DEFAULTS: Mapping[str, TrainConfig] = {
     ),
     "reflow": TrainConfig("reflow", RunConfig(steps=10_000), _SLOW, StudentTraining()),
     "distill": TrainConfig("distill", RunConfig(steps=10_000), _SLOW, StudentTraining()),
+    "finetune": TrainConfig(
+        "finetune",
+        RunConfig(
+            steps=200, batch=6, precision="bf16", ema_decay=0.97, validate_every=100, validation_batches=6, samples=2
+        ),
+        OptimizerConfig(learning_rate=1e-4, warmup_steps=20),
+        FinetuneTraining(),
+    ),
 }
 """Tasks, and how each is trained if nothing else is said."""
 

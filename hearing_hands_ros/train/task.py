@@ -98,6 +98,7 @@ def make_task(config: TrainConfig) -> Task:
         ValueError: They do not fit the configuration.
     """
     from hearing_hands_ros.train.compact_config import CompactTraining
+    from hearing_hands_ros.train.finetune.config import FinetuneTraining
     from hearing_hands_ros.train.published_config import PublishedTraining
 
     if isinstance(config.options, CompactTraining):
@@ -108,6 +109,10 @@ def make_task(config: TrainConfig) -> Task:
         from hearing_hands_ros.train.published_task import PublishedTask
 
         return PublishedTask(config.options)
+    if isinstance(config.options, FinetuneTraining):
+        from hearing_hands_ros.train.finetune.task import FinetuneTask
+
+        return FinetuneTask(config.options)
     from hearing_hands_ros.train.student_task import StudentTask
 
     return StudentTask(config.options, "reflow" if config.task == "reflow" else "distill")

@@ -106,9 +106,21 @@ class ViewFeatures:
         Returns:
             (V, D), and (V,) which were looked up; V may be 0.
         """
-        if self.mode == "bare" and all(moment.point_m is not None for moment in moments):
+        told = all(moment.point_m is not None and moment.normal is not None for moment in moments)
+        if self.mode == "bare" and told:
             return self._spots(moments), np.zeros(len(moments), np.bool_)
+        if self.mode in LOOKED_UP and told:
+            return self._known(moments)
         return self._local([self.views.stage(moment) for moment in moments], [_drawn(moment) for moment in moments])
+
+    def _known(self, moments: Sequence[Moment]) -> tuple[Features, NDArray[np.bool_]]:
+        """As `_local`, of touched spots: those that are baked are not staged."""
+        local = np.zeros((len(moments), self.cache.encoder.dim), np.float32)
+        spots = [(np.asarray(m.point_m, np.float64), np.asarray(m.normal, np.float64)) for m in moments]
+        baked = self._look_up(spots, np.ones(len(moments), np.bool_), local)
+        if rest := [moments[int(index)] for index in np.flatnonzero(~baked)]:
+            local[~baked] = self._rendered([self.views.stage(m) for m in rest], [_drawn(m) for m in rest])
+        return local, baked
 
     def bare_scene(self) -> Features:
         """(D,) features of the global view without hands."""
@@ -145,36 +157,42 @@ class ViewFeatures:
         if self.mode == "bare":
             staged, hands = [self._bare(scene) for scene in staged], [()] * len(staged)
         local = np.zeros((len(staged), self.cache.encoder.dim), np.float32)
-        baked = self._look_up(staged, local)
-        rest = [int(index) for index in np.flatnonzero(~baked)]
-        if rest:
-            keys = [
-                (self._scene, "local", hands[i], pose_key(staged[i].camera.position, staged[i].camera.rotation_wxyz))
-                for i in rest
-            ]
-            local[rest] = self.cache.encode(
-                keys,
-                lambda which: self.views.render(
-                    [staged[rest[i]].camera for i in which], [staged[rest[i]].body for i in which]
-                ),
-            )
+        touching = np.array([scene.touching for scene in staged], np.bool_)
+        baked = self._look_up([(scene.point_m, scene.normal) for scene in staged], touching, local)
+        if rest := [int(index) for index in np.flatnonzero(~baked)]:
+            local[rest] = self._rendered([staged[i] for i in rest], [hands[i] for i in rest])
         return local, baked
+
+    def _rendered(self, staged: Sequence[Staged], hands: Sequence[tuple[bytes, ...]]) -> Features:
+        """(V, D) features of views that are rendered, unless they were before."""
+        keys = [
+            (self._scene, "local", hand, pose_key(scene.camera.position, scene.camera.rotation_wxyz))
+            for scene, hand in zip(staged, hands, strict=True)
+        ]
+        return self.cache.encode(
+            keys, lambda which: self.views.render([staged[i].camera for i in which], [staged[i].body for i in which])
+        )
 
     def _bare(self, scene: Staged) -> Staged:
         camera = self.views.surface_camera(scene.point_m, scene.normal) if scene.touching else scene.camera
         return replace(scene, camera=camera, body=None)
 
-    def _look_up(self, staged: Sequence[Staged], local: Features) -> NDArray[np.bool_]:
-        """Fill in what is baked; return which rows those are."""
-        if self._baked is None or self.mode not in LOOKED_UP or not staged:
-            return np.zeros(len(staged), np.bool_)
-        points, normals = (np.stack([getattr(scene, name) for scene in staged]) for name in ("point_m", "normal"))
+    def _look_up(
+        self,
+        spots: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
+        touching: NDArray[np.bool_],
+        local: Features,
+    ) -> NDArray[np.bool_]:
+        """Fill in what is baked of spots (point, normal) that are touched; return which rows those are."""
+        if self._baked is None or self.mode not in LOOKED_UP or not spots:
+            return np.zeros(len(spots), np.bool_)
+        points, normals = (np.stack(values) for values in zip(*spots, strict=True))
         features, cell = self._baked.find(points, normals)
-        usable = (cell >= 0) & np.array([scene.touching for scene in staged])
+        usable = (cell >= 0) & touching
         if self.mode == "auto":
             usable &= self._baked.steadiness[cell] >= STEADY
         local[usable] = features[usable]
-        return usable
+        return np.asarray(usable)
 
 
 def _drawn(moment: Moment) -> tuple[bytes, ...]:

@@ -9,8 +9,9 @@ import pytest
 from armed import bank_calibration, scorer
 
 from hearing_hands_ros.compare.collection import CalibrationCollection
-from hearing_hands_ros.compare.comparator import Comparator, ComparatorSettings
+from hearing_hands_ros.compare.comparator import Comparator
 from hearing_hands_ros.compare.judge import Judgement, TouchJudge
+from hearing_hands_ros.compare.settings import ComparatorSettings
 from hearing_hands_ros.compare.verdict import Verdict
 from hearing_hands_ros.predictors.example import ExamplePredictor
 from hearing_hands_ros.predictors.example_bank import LEAD_S, ExampleBank
@@ -173,8 +174,8 @@ def test_touches_from_before_the_start_are_not_judged_but_known(judge, heard_one
 
 
 def test_a_touch_waits_until_it_is_known_whether_another_begins_in_its_sound(judge, bank, heard_ones):
-    wave = room(3.0, [(1.0, tap_of(heard_ones, "stone")), (1.45, tap_of(heard_ones, "metal"))])
-    first, second = (one_touch(m, "tap", START + round(t * NS)) for m, t in (("stone", 0.7), ("metal", 1.15)))
+    wave = room(3.0, [(1.0, tap_of(heard_ones, "stone")), (1.28, tap_of(heard_ones, "metal"))])
+    first, second = (one_touch(m, "tap", START + round(t * NS)) for m, t in (("stone", 0.7), ("metal", 0.98)))
     predictor = ExamplePredictor(bank)
 
     def told_of_the_first():
@@ -182,7 +183,7 @@ def test_a_touch_waits_until_it_is_known_whether_another_begins_in_its_sound(jud
         comparator.hear(START, wave[:, None], RATE)
         comparator.see(replace(standing(START + round(1.2 * NS)), contacts=first.contacts))
         comparator.expect(predictor.predict([first])[0], 1)
-        assert comparator.poll(START + round(1.74 * NS)) == []
+        assert comparator.poll(START + round(1.39 * NS)) == []
         return comparator
 
     comparator = told_of_the_first()
@@ -273,8 +274,8 @@ def test_a_collection_takes_only_touches_that_were_scored(judge, bank, heard_one
     assert not collection.is_complete
     assert collection.add(heard)
     assert collection.is_complete
-    collection.add_quiet([0.0, 1.5])
-    calibration = collection.calibration(scorer())
+    collection.add_quiet([0.0, 1.5], [0.0])
+    calibration = collection.calibration(scorer(), "", 0.3)
     assert collection.save(calibration, Path("/nowhere")) == "calibrated on 2 touches and 2 quiet seconds"
     assert calibration.count("alone") == 2
 
@@ -322,6 +323,39 @@ def test_sounds_that_this_room_makes_when_quiet_are_nothing_unexpected(heard_one
     for clicks, reported in ((alone.judgement.scores["alone"] + 1.0, 0), (alone.judgement.scores["alone"] - 1.0, 1)):
         often = replace(known, scores={**known.scores, "alone": {(): (clicks,) * 150}})
         assert len(compare(TouchJudge(scorer(), often, 0.05), bank, wave)) == reported
+
+
+def test_what_begins_while_a_touch_may_still_ring_is_compared_with_normal_touches(heard_ones, bank):
+    wave = room(5.0, [(1.0, tap_of(heard_ones, "stone")), (1.45, tap_of(heard_ones, "metal"))])
+    known = bank_calibration()
+    normal, beside = compare(TouchJudge(scorer(), known, 0.05), bank, wave, [(1.0, "stone")])
+    assert (normal.judgement.verdict, beside.judgement.verdict) == (Verdict.NORMAL, Verdict.UNEXPECTED)
+    assert beside.stamp_ns == pytest.approx(START + 1.45 * NS, abs=0.02 * NS)
+    assert beside.contact is None
+    assert "a sound began after a touch" in beside.judgement.reason
+    rise = beside.judgement.scores["after"]
+    for rises, verdicts in (((rise + 1.0,) * 150, 1), ((rise - 1.0,) * 150, 2), ((0.0,) * 18, 1)):
+        often = replace(known, scores={**known.scores, "after": {(): rises}})
+        assert len(compare(TouchJudge(scorer(), often, 0.05), bank, wave, [(1.0, "stone")])) == verdicts
+
+
+def test_what_begins_after_touches_is_counted_once_for_each(judge, bank, heard_ones):
+    comparator, predictor = Comparator(judge, ComparatorSettings()), ExamplePredictor(bank)
+    sounds = [(1.0, "stone"), (1.45, "metal"), (3.0, "stone")]
+    wave, after = room(5.0, [(at, tap_of(heard_ones, material)) for at, material in sounds]), []
+    touches = {at: one_touch("stone", "tap", START + round((at - 0.3) * NS)) for at in (1.0, 3.0)}
+    for number, first in enumerate(range(0, len(wave), 320)):
+        now = START + first * NS // RATE
+        comparator.hear(now, wave[first : first + 320, None], RATE)
+        for at, touch in list(touches.items()):
+            if first > (at + 0.1) * RATE:
+                comparator.see(touch)
+                comparator.expect(predictor.predict([touches.pop(at)])[0], number)
+        if number % 5 == 0:
+            comparator.see(standing(now))
+        comparator.poll(now)
+        after += comparator.take_after()
+    assert [rise > 3.0 for rise in after] == [True, False]
 
 
 def test_a_stamp_from_long_ago_keeps_nobody_busy(judge):

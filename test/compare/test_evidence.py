@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hearing_hands_ros.compare.evidence import where_it_differs
-from hearing_hands_ros.compare.scoring.picture import picture
+from hearing_hands_ros.compare.scoring.picture import BANDS, TouchPicture, picture
 from hearing_hands_ros.compare.scoring.touch import HeardTouch
 from hearing_hands_ros.predictors.protocol import Contact, Prediction
 from hearing_hands_ros.sequence import SequenceConfig
@@ -79,3 +79,15 @@ def test_the_picture_shows_the_difference_in_its_place():
     # Red, louder, in the lowest panel there.
     panel = without[2 * without.shape[0] // 3 :].astype(int)
     assert (panel[..., 0] - panel[..., 2] > 80).sum() > 100
+
+
+def test_a_difference_just_before_the_touch_can_be_drawn():
+    time_s = np.array([-0.06, -0.044, -0.028, -0.012, 0.004, 0.02])
+    expected = np.full((len(time_s), BANDS), 1e-2)
+    heard = expected.copy()
+    heard[3, 4:8] *= 1e4
+    seen = TouchPicture(heard, expected, np.zeros_like(heard), np.full(BANDS, 1e-6), time_s)
+    found = where_it_differs(seen)
+    assert found is not None
+    assert 0.0 <= found.begin_s <= found.end_s
+    touch_picture(seen, "different", "DIFFERENT: wood", found)

@@ -7,12 +7,14 @@ from pathlib import Path
 import yaml
 
 CONFIG = Path(__file__).parents[2] / "config"
-TYPES = {
-    "/spectrogram/image": "sensor_msgs/Image",
-    "/diagnostics": "diagnostic_msgs/DiagnosticArray",
-    "/comparison": "SoundComparison",
-    "/predicted": "SoundPrediction",
-}
+NODES = CONFIG.parent / "hearing_hands_ros"
+
+
+def published() -> dict[str, str]:
+    """Topics of the graph's nodes and their types, as the sources say."""
+    sources = [path.read_text() for folder in ("nodes", "ros") for path in (NODES / folder).glob("*.py")]
+    found = re.findall(r'create_(?:lifecycle_)?publisher\((\w+), "([\w/]+)"', "\n".join(sources))
+    return {"/" + topic.lstrip("/"): kind for kind, topic in found}
 
 
 def fields(type_name: str) -> set[str]:
@@ -33,17 +35,26 @@ def test_rviz_shows_tf_and_the_spectrogram():
     assert cloud["Topic"]["Durability Policy"] == "Transient Local"
 
 
-def test_foxglove_shows_tf_spectrogram_diagnostics_and_plots():
-    layout = json.loads((CONFIG / "hearing_hands.foxglove.json").read_text())
-    panels = layout["configById"]
-    assert panels["Image!spectrogram"]["imageMode"]["imageTopic"] == "/spectrogram/image"
-    assert panels["DiagnosticSummary!nodes"]["topicToRender"] == "/diagnostics"
-    assert panels["RawMessages!verdict"]["topicPath"] in TYPES
-    plotted = [path["value"] for panel in panels.values() for path in panel.get("paths", [])]
-    assert {"/comparison.p_value", "/comparison.lag"} <= set(plotted)
-    for value in plotted:
-        topic, field = value.rsplit(".", 1)
-        assert field in fields(TYPES[topic]), value
+def test_foxglove_shows_the_scene_pictures_diagnostics_and_plots():
+    panels = json.loads((CONFIG / "hearing_hands.foxglove.json").read_text())["configById"]
+    kinds = {name.split("!")[0] for name in panels}
+    assert kinds == {"3D", "Image", "Plot", "DiagnosticSummary", "RawMessages"}
+    images = {panels[name]["imageMode"]["imageTopic"] for name in panels if name.startswith("Image!")}
+    assert images == {"/spectrogram/image", "/comparison/picture"}
+    assert panels["3D!hands"]["topics"]["/scene/points"]["visible"]
+    plotted = {path["value"] for panel in panels.values() for path in panel.get("paths", [])}
+    assert {"/comparison.p_value", "/comparison.lag", "/heard/audio.data[:]"} <= plotted
+
+
+def test_every_topic_and_field_of_the_foxglove_layout_is_one_of_the_graph():
+    text = (CONFIG / "hearing_hands.foxglove.json").read_text()
+    topics, ours = published(), {path.stem for path in (CONFIG.parent / "msg").glob("*.msg")}
+    assert {"/comparison", "/scene/points", "/diagnostics"} <= set(topics)
+    named = re.findall(r'"(/[\w/]+)(?:\.(\w+)(?:\[:\])?)?"', text)
+    assert len(named) >= 8
+    for topic, field in named:
+        assert topic in topics, topic
+        assert not field or (topics[topic] in ours and field in fields(topics[topic])), (topic, field)
 
 
 def test_every_foxglove_panel_has_its_place():

@@ -31,13 +31,9 @@ class StrangePredictor:
     def __init__(self, folder):
         self._folder = folder
 
-    def prepare(self, motion):
-        with (self._folder / "prepared").open("a") as told:
-            told.writelines(f"{contact.contact_id}\n" for contact in motion.contacts)
-        if any(contact.material == "throws" for contact in motion.contacts):
-            raise LookupError("nothing to look at")
-
     def predict(self, motions):
+        with (self._folder / "asked").open("a") as told:
+            told.writelines(f"{motion.contacts[-1].contact_id}\n" for motion in motions if motion.contacts)
         return [self._one(motion, motion.contacts[-1].material if motion.contacts else "") for motion in motions]
 
     def _one(self, motion, fault):

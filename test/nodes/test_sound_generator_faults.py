@@ -1,5 +1,6 @@
 """Predictors that hang, throw, or return what is no prediction: the node says so and goes on."""
 
+import copy
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from ros_domain import wait_until
 from small_compact import save_small_compact
 from touches import NS, RATE_HZ, stamp_to_ns, touch, window
 from worlds import save_table
+
+from hearing_hands_ros.ros.hand_messages import stamp_from_ns
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 SCRIPT = Path(__file__).parent / "strange_generators.py"
@@ -124,20 +127,28 @@ def test_a_prediction_that_hangs_is_given_up_and_another_thread_predicts(generat
     assert late not in generator.predicted_numbers
 
 
-def test_a_touch_that_lasts_is_prepared_once_and_predicted_when_it_has_ended(generator):
-    prepared = generator.model / "prepared"
+def test_a_tap_is_predicted_while_it_lasts_and_a_long_touch_anew(generator):
+    asked = generator.model / "asked"
     start = time.time_ns()
-    lasting = [
-        touch(start, number, material, phase=ContactEvent.STARTED)
-        for number, material in ((701, "wood"), (702, "throws"))
-    ]
+    tap, press, odd = (touch(start, 701), touch(start, 702), touch(start, 703, "throws"))
     for _ in range(3):
-        generator.hands.publish(window(time.time_ns(), lasting))
+        generator.hands.publish(window(time.time_ns(), [lasting(event) for event in (tap, press, odd)]))
         time.sleep(0.05)
-    wait_until(lambda: prepared.exists() and "702" in prepared.read_text(), 5.0, lambda: "what was prepared")
-    generator.hands.publish(window(time.time_ns(), [touch(start, 701)]))
+    wait_until(lambda: asked.exists() and "703" in asked.read_text(), 5.0, lambda: "that they are predicted")
+    assert not {701, 702} & set(generator.predicted_numbers)
+    press.end = stamp_from_ns(start + NS)
+    generator.hands.publish(window(time.time_ns(), [tap, press, odd]))
     generator.is_predicted(701)
-    assert prepared.read_text().split() == ["701", "702"]
+    generator.is_predicted(702)
+    generator.says("no such sound")
+    assert [number for number in asked.read_text().split() if number.startswith("70")] == ["701", "702", "703", "702"]
+
+
+def lasting(event):
+    """The same touch before it is over."""
+    before = copy.deepcopy(event)
+    before.phase = ContactEvent.STARTED
+    return before
 
 
 def test_a_goal_that_hangs_is_aborted_and_the_next_one_is_served(generator):

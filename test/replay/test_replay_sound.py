@@ -139,7 +139,10 @@ def test_of_several_topics_one_must_be_chosen(tmp_path):
     with pytest.raises(ValueError, match="wanted to be told which topic is the microphone's, got /a, /b"):
         hear(path)
     assert hear(path, SoundSettings(topic="b"))[1].topic == "/b"
-    with pytest.raises(ValueError, match="wanted sound on '/c', got none; it has: /a, /b, /predicted/audio"):
+    with pytest.raises(
+        ValueError,
+        match=r"wanted sound on '/c', got none; it has: /a \(Audio\), /b \(Audio\), /predicted/audio \(Audio\)",
+    ):
         hear(path, SoundSettings(topic="/c"))
 
 

@@ -249,13 +249,11 @@ def test_broken_bags_are_refused_with_file_wanted_and_got(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(ValueError, match="metadata"):
         RecordedBag(tmp_path / "empty")
-    folder = make_bag(tmp_path / "bag")
-    (folder / "metadata.yaml").unlink()
-    whole = next(folder.glob("*.mcap"))
-    for share in (0.0, 0.3, 0.9):
-        broken = tmp_path / f"broken{share}.mcap"
-        broken.write_bytes(whole.read_bytes()[: int(share * whole.stat().st_size)])
-        with pytest.raises(ValueError, match=rf"broken{share}.mcap': wanted"):
+    whole = next(make_bag(tmp_path / "bag").glob("*.mcap")).read_bytes()
+    for size in (0, 4, 50):  # no message is whole
+        broken = tmp_path / f"broken{size}.mcap"
+        broken.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match=rf"broken{size}.mcap': wanted"):
             RecordedBag(broken)
     with Writer(tmp_path / "silent", version=9, storage_plugin=StoragePlugin.MCAP) as writer:
         store = get_typestore(Stores.ROS2_JAZZY)

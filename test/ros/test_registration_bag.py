@@ -205,8 +205,8 @@ def test_of_many_clouds_a_few_spread_over_the_recording_are_read(recording, monk
         recording.add("/depth/points", stamp_ns, cloud(stamp_ns, np.full((10, 3), float(tenth))))
     read = []
     with closing(RegistrationBag(recording.write())) as bag:
-        deserialize = bag._reader.deserialize
-        monkeypatch.setattr(bag._reader, "deserialize", lambda *raw: read.append(raw[1]) or deserialize(*raw))
+        deserialize = bag._bag.deserialize
+        monkeypatch.setattr(bag._bag, "deserialize", lambda *raw: read.append(raw[1]) or deserialize(*raw))
         points, left_out = bag.cloud("", "base_link", most=20)
     assert left_out == {}
     assert points[::10, 0].tolist() == [float(tenth) for tenth in range(0, 39, 2)]

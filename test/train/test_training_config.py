@@ -67,7 +67,7 @@ def test_what_does_not_fit_is_refused_by_name(words, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("task: compakt", "task wanted one of compact, published, reflow, distill, got 'compakt'"),
+        ("task: compakt", "task wanted one of compact, published, reflow, distill, finetune, got 'compakt'"),
         ("task: compact\noptimiser: {}", "optimiser: no such section; did you mean optimizer?"),
         ("task: compact\nrun: {stepz: 3}", "run.stepz: no such key; did you mean run.steps?"),
         ("task: compact\nrun: 5", "run wanted keys and values, got 5"),

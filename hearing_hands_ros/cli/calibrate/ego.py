@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     out, bags = check_out(args.out), check_bags(args.bags)
     settings = replay_settings(args, None)
     pieces: list[tuple[NDArray[np.float32], float]] = []
-    topic, found = "", list[str]()
+    topic, found, warnings = "", list[str](), list[str]()
 
     def news() -> str:
         return f"{len(pieces) * PIECE_S:.0f} s"
@@ -49,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
         topic = recording.sound.topic
         pieces += quiet_pieces(recording.moments(tell), settings.comparator.microphone_lag_s)
         found.append(str(recording))
+        warnings += recording.warnings
     try:
         noise = EgoNoise.learn(pieces, ", ".join(path.name for path in bags))
     except ValueError as error:
@@ -60,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
     line(console, "ego noise", str(noise))
     if noise.speeds_mps[-1] < MOVING_MPS:
         console.print(f"motors are not known: nothing moved at {MOVING_MPS:g} m/s or more for long enough")
+    for text in warnings:
+        line(console, "warning", text)
     line(console, "written", f"{out} and {path}")
     console.print(launch_command(args, topic), markup=False)
     return 0

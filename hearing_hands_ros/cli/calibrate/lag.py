@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     if args.model is not None:
         predictor = load_predictor(settings.model, settings.device, settings.scene, settings.views)
     estimator = LagEstimator()
-    lost, topic, found = 0, "", list[str]()
+    lost, topic, found, warnings = 0, "", list[str](), list[str]()
     for recording, tell in opened(bags, settings, "listening to taps", lambda: f"{estimator.taps} taps"):
         topic = recording.sound.topic
         for tap in tap_sounds(recording.moments(tell), predictor, settings.lead_s, settings.tail_s):
@@ -51,6 +51,7 @@ def run(args: argparse.Namespace) -> int:
             else:
                 estimator.add(tap.heard, tap.expected)
         found.append(str(recording))
+        warnings += recording.warnings
     try:
         estimate = estimator.estimate()
     except ValueError as error:
@@ -61,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
     line(console, "lag", str(estimate))
     if lost:
         line(console, "left out", f"{lost} taps of which some sound is missing")
+    for text in warnings:
+        line(console, "warning", text)
     line(console, "written", str(out))
     console.print(launch_command(args, topic, model=args.model), markup=False)
     return 0

@@ -41,6 +41,7 @@ class NormalTouches:
 
     heard: list[HeardTouch] = field(default_factory=list)
     quiet: list[float] = field(default_factory=list)
+    after: list[float] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
 
     def take(self, replayed: Replayed) -> None:
@@ -52,6 +53,11 @@ class NormalTouches:
             self.heard.append(judgement.touch)
         else:
             self.left_out[judgement.reason] += 1
+
+    def calm(self, quiet: list[float], after: list[float]) -> None:
+        """Take quiet seconds, and the times after touches."""
+        self.quiet += quiet
+        self.after += after
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,20 +71,28 @@ def run(args: argparse.Namespace) -> int:
         raise ValueError(f"--alpha: wanted more than 0 and less than 1, got {args.alpha:g}")
     out, bags = check_out(args.out), check_bags(args.bags)
     replay = Replay(replay_settings(args, args.model))
-    touches, topic, found = NormalTouches(), "", list[str]()
+    touches, topic, found, warnings = NormalTouches(), "", list[str](), list[str]()
     with bar("judging touches", bags, lambda: f"{len(touches.heard)} touches") as teller:
         for path in bags:
             with replay.open(path) as recording:
                 topic = recording.sound.topic
-                for replayed in replay.run(recording, teller(path), touches.quiet.extend):
+                for replayed in replay.run(recording, teller(path), touches.calm):
                     touches.take(replayed)
                 found.append(str(recording))
+                warnings += recording.warnings
     left_out = [f"left out {count}: {why}" for why, count in touches.left_out.most_common()]
     names = ", ".join(path.name for path in bags)
     source = f"{len(touches.heard)} touches of {names}, predicted by {replay.predictor.model}"
     try:
         calibration = calibrated(
-            touches.heard, touches.quiet, replay.judge.scorer, args.alpha, source, replay.judge.ego_noise
+            touches.heard,
+            touches.quiet,
+            replay.judge.scorer,
+            args.alpha,
+            source,
+            replay.judge.ego_noise,
+            touches.after,
+            replay.judge.segment_s,
         )
     except ValueError as error:
         raise ValueError("\n".join([str(error), *left_out, *found])) from error
@@ -94,6 +108,8 @@ def run(args: argparse.Namespace) -> int:
         line(console, "scorer", "not adapted to this microphone and robot, for which more touches are needed")
     for text in [*calibration.shortages(ANOMALY, args.alpha), *left_out]:
         console.print(text, markup=False)
+    for text in warnings:
+        line(console, "warning", text)
     line(console, "written", f"{out} and {scores}")
     console.print(launch_command(args, topic, model=args.model), markup=False)
     return 0

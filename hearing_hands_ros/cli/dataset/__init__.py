@@ -8,7 +8,10 @@ from types import ModuleType
 from typing import Any
 
 COMMANDS = {
+    "build": "make a dataset of recordings: windows around touches, split by place and recording",
     "simulate": "make a dataset of simulated touches",
+    "bank": "make a bank of examples of a dataset's touches, which is a model too",
+    "calibration": "make the comparator's calibration of a dataset's normal touches",
     "info": "say what is in a dataset, and read all of it if asked to",
 }
 """Name of each subcommand and what it does; each is a module here with `add_arguments(parser)` and `run(args)`."""

@@ -13,6 +13,9 @@ RATE_HZ = 16_000
 LEAD_S = 0.3
 """Sound before the touch: the onset detector and the scores learn the room from it."""
 
+SEGMENT_S = 0.3
+"""Of each touch, from its begin on, if it is not longer itself; a verdict on more of it would come later."""
+
 
 @dataclass(frozen=True, eq=False)
 class HeardTouch:

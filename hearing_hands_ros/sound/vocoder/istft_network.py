@@ -94,14 +94,14 @@ class IstftNetwork(nn.Module):
 
     def search(self, magnitude: Tensor, phase: Tensor) -> Tensor:
         """(B, T, W) magnitude and phase to begin with, to (B, T * hop): the rounds, and the wave of the last."""
-        spectrum = torch.polar(magnitude, phase)
+        spectrum, weight = torch.polar(magnitude, phase), self.weight(magnitude.shape[1])
         before = None
         for _ in range(self.rounds):
-            found = self.spectrum(self.wave(spectrum))
+            found = self.spectrum(self.wave(spectrum, weight))
             ahead = found if before is None else found + _MOMENTUM * (found - before)
             spectrum = magnitude * ahead / (ahead.abs() + _TINY)
             before = found
-        return self.wave(spectrum)
+        return self.wave(spectrum, weight)
 
     def polar(self, log_mel: Tensor) -> tuple[Tensor, Tensor]:
         """Magnitude and phase before the rounds, (B, T, W) each, of a (B, F, T) log-mel."""
@@ -115,13 +115,19 @@ class IstftNetwork(nn.Module):
         gain, phase = self.head(self.norm_out(h)).chunk(2, dim=-1)
         return start * gain.clamp(-_MOST_GAIN, _MOST_GAIN).exp(), phase
 
-    def wave(self, spectrum: Tensor) -> Tensor:
-        """(B, T, W) complex to (B, T * hop): frame t is centred on sample (t + 1/2) * hop."""
-        s = self.sequence
-        frames = torch.fft.irfft(spectrum, n=s.window) * self.window
-        weight = overlap_add((self.window**2).expand(1, frames.shape[1], -1), s.hop)
-        middle = slice(s.mel_padding, s.mel_padding + frames.shape[1] * s.hop)
-        return overlap_add(frames, s.hop)[:, middle] / weight[:, middle]
+    def wave(self, spectrum: Tensor, weight: Tensor) -> Tensor:
+        """(B, T, W) complex to (B, T * hop): frame t is centred on sample (t + 1/2) * hop; see `weight`."""
+        frames = torch.fft.irfft(spectrum, n=self.sequence.window) * self.window
+        return self._middle(overlap_add(frames, self.sequence.hop), frames.shape[1]) / weight
+
+    def weight(self, frames: int) -> Tensor:
+        """(1, T * hop) sum of the squared windows of T frames."""
+        squared = (self.window**2).expand(1, frames, -1)
+        return self._middle(overlap_add(squared, self.sequence.hop), frames)
+
+    def _middle(self, laid: Tensor, frames: int) -> Tensor:
+        """What lies under the hops of T frames."""
+        return laid[:, self.sequence.mel_padding :][:, : frames * self.sequence.hop]
 
     def spectrum(self, wave: Tensor) -> Tensor:
         """(B, T * hop) to (B, T, W) complex."""

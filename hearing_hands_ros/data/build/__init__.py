@@ -1,0 +1,1 @@
+"""Datasets out of recordings: read piece by piece, split by place and recording, cut into windows, written by scene."""

@@ -1,0 +1,56 @@
+"""Cells side by side: on this machine, or on a Ray cluster that shares the folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+from hearing_hands_ros.fleet.cell import FAILED, Cell, Outcome, replayed
+from hearing_hands_ros.libraries import optional
+
+
+def on_this_machine(cells: Sequence[Cell], folder: Path, jobs: int) -> Iterator[Outcome]:
+    """Yield outcomes as they come, at most `jobs` replays at a time; each is a process of its own.
+
+    Args:
+        cells: What is replayed.
+        folder: Where results are kept.
+        jobs: At least 1.
+    """
+    processors = max(1, (os.cpu_count() or 1) // jobs)
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            for done in as_completed([pool.submit(replayed, cell, folder, processors) for cell in cells]):
+                yield done.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def on_ray(cells: Sequence[Cell], folder: Path) -> Iterator[Outcome]:
+    """Yield outcomes as they come from a Ray cluster, or from one that is started here.
+
+    Every worker must see recordings, models and `folder` under the same paths.
+
+    Args:
+        cells: What is replayed.
+        folder: Where results are kept.
+
+    Raises:
+        ImportError: Ray is not installed.
+    """
+    ray: Any = optional("ray", "fleet", "ray")
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False, include_dashboard=False)
+    task = ray.remote(num_cpus=1)(replayed)
+    waiting = {task.remote(cell, folder, 1): cell for cell in cells}
+    while waiting:
+        for done in ray.wait(list(waiting))[0]:
+            cell = waiting.pop(done)
+            try:
+                yield ray.get(done)
+            except ray.exceptions.RayError as error:
+                yield Outcome(cell, FAILED, f"Ray: {str(error).splitlines()[0]}")

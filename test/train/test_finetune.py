@@ -1,0 +1,196 @@
+"""Fine-tuning: another microphone is learnt, what is drawn stays various, and one command makes a model of it."""
+
+import json
+import signal
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import torch
+from burst_dataset import DIM, SEQUENCE, SPLITS, made_item
+from small_runs import fit
+
+from hearing_hands_ros.cli.main import main
+from hearing_hands_ros.data.dataset import Dataset, DatasetInfo
+from hearing_hands_ros.data.dataset_writer import write_info, write_scene
+from hearing_hands_ros.model.checkpoint import load_checkpoint, save_checkpoint
+from hearing_hands_ros.model.compact.config import CompactConfig
+from hearing_hands_ros.model.compact.generator import KIND, CompactGenerator
+from hearing_hands_ros.train.compact_task import CompactModel
+from hearing_hands_ros.train.config import load_config
+from hearing_hands_ros.train.finetune.config import settings_for
+from hearing_hands_ros.train.finetune.energy import energy_score
+
+QUIETER = 0.25
+
+
+def start_of(folder, *, guidance=1.0, encoder="tiny"):
+    """A checkpoint that draws noise as loud as the dataset's, each band of its own level."""
+    torch.manual_seed(0)
+    config = CompactConfig(feature_dim=DIM, dim=16, depth=2, heads=2)
+    model = CompactModel(config, torch.linspace(-1.5, -3.0, 80), torch.full((80,), 0.4))
+    document = {
+        "network": asdict(config),
+        "sequence": asdict(SEQUENCE),
+        "encoder": encoder,
+        "sampling": {"steps": 2, "guidance": guidance},
+        "training": {"steps": 7},
+        "licence": "CC-BY-SA-3.0",
+        "vocoder": "griffin_lim",
+    }
+    save_checkpoint(folder, KIND, document, model.state_dict())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    return start_of(tmp_path_factory.mktemp("start") / "shipped")
+
+
+@pytest.fixture
+def words(dataset, start):
+    return [
+        f"data.folder={dataset}", f"start.folder={start}", "run.batch=4", "run.steps=4", "run.samples=0",
+        "run.precision=32", "run.log_every=1", "optimizer.warmup_steps=1", "data.longest_s=1.5",
+    ]  # fmt: skip
+
+
+def test_the_score_is_least_for_draws_that_are_as_various_as_what_was_heard():
+    generator = torch.Generator().manual_seed(0)
+
+    def drawn(*shape, spread):
+        return spread * torch.randn(*shape, generator=generator)
+
+    heard, weight = drawn(64, 8, 32, spread=1.0), torch.ones(64, 32)
+    scores = {
+        spread: float(energy_score(drawn(2, 64, 8, 32, spread=spread), heard, weight))
+        for spread in (0.0, 0.5, 1.0, 2.0)
+    }
+    assert min(scores, key=scores.get) == 1.0
+    off = float(energy_score(drawn(2, 64, 8, 32, spread=1.0) + 1.0, heard, weight))
+    assert off > scores[1.0]
+
+
+def test_frames_that_weigh_nothing_are_not_listened_to():
+    heard, weight = torch.zeros(1, 8, 32), torch.ones(1, 32)
+    draws = torch.zeros(2, 1, 8, 32)
+    draws[..., 16:] = 5.0
+    weight[:, 16:] = 1e-9
+    assert float(energy_score(draws, heard, weight)) == pytest.approx(0.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "name"), [(0.5, "finetune"), (10, "finetune"), (60, "finetune_1h"), (540, "finetune_9h")]
+)
+def test_settings_follow_the_amount_of_data_and_can_be_read(minutes, name):
+    path = settings_for(minutes)
+    assert path.stem == name
+    config = load_config(path, ["run.out=x"])
+    assert config.task == "finetune"
+    if minutes > 60:
+        assert config.run.steps > load_config(settings_for(10), ["run.out=x"]).run.steps
+
+
+def test_before_any_step_the_level_of_every_band_is_that_of_the_microphone(words, tmp_path):
+    done = fit(load_config("finetune", [*words, "run.steps=1", "optimizer.learning_rate=1e-9", f"run.out={tmp_path}"]))
+    model, val = done.trainer.network, done.trainer.task.data("train")
+    heard = val.by_token["mel"].astype(np.float32).reshape(-1, 80)
+    assert float(np.abs(heard.mean(0) - model.mel_mean.numpy()).mean()) < 0.1
+    # This start draws standard normal numbers, so mean and deviation of a band are those of what was heard.
+    assert float(np.abs(heard.std(0) - model.mel_std.numpy()).mean()) < 0.1
+
+
+def test_only_the_parts_that_may_change_do(words, tmp_path):
+    run = load_config("finetune", [*words, "objective.parts=ends", f"run.out={tmp_path}"])
+    trained = fit(run).trainer.network.state_dict()
+    begun = load_checkpoint(run.options.start.folder, KIND).tensors
+    changed = {
+        name.split(".")[1]
+        for name in trained
+        if name.startswith("network.") and not torch.allclose(trained[name], begun[name].float())
+    }
+    assert changed
+    assert changed <= {"remind", "join", "time", "modulation", "last", "leave"}
+
+
+def test_a_run_that_was_stopped_goes_on_to_the_same_weights(words, tmp_path):
+    steady = [*words, "optimizer.schedule=constant"]
+    whole = fit(load_config("finetune", [*steady, f"run.out={tmp_path / 'whole'}"]))
+    fit(load_config("finetune", [*steady, f"run.out={tmp_path / 'parts'}", "run.steps=2"]))
+    parts = fit(load_config("finetune", [*steady, f"run.out={tmp_path / 'parts'}"]))
+    assert parts.trainer.progress.step == whole.trainer.progress.step == 4
+    for name, tensor in whole.trainer.network.state_dict().items():
+        assert torch.equal(tensor, parts.trainer.network.state_dict()[name]), name
+
+
+@pytest.mark.parametrize(
+    ("made", "message"), [({"guidance": 2.0}, "distil it first"), ({"encoder": "other"}, "encoder wanted 'tiny'")]
+)
+def test_a_start_that_does_not_fit_is_refused_by_name(words, tmp_path, made, message):
+    folder = start_of(tmp_path / "start", **made)
+    with pytest.raises(ValueError, match=message):
+        fit(load_config("finetune", [*words, f"start.folder={folder}", f"run.out={tmp_path / 'run'}"]))
+
+
+@pytest.fixture(scope="module")
+def quiet_robot(tmp_path_factory):
+    """A dataset whose microphone is 12 dB less sensitive than what the start knows."""
+    folder = tmp_path_factory.mktemp("robot") / "robot"
+    info = DatasetInfo("robot", SEQUENCE, "tiny", DIM, "simulated", {"sound": "CC0-1.0"}, SPLITS)
+    write_info(folder, info)
+    for scene in SPLITS:
+        items = (made_item(scene, n) for n in range(3))
+        write_scene(folder, info, scene, (_quieter(item) for item in items))
+    return folder
+
+
+def _quieter(item):
+    item.audio[:] *= QUIETER
+    return item
+
+
+def test_one_command_makes_a_model_and_says_what_it_gained(quiet_robot, start, words, tmp_path, capsys):
+    out = tmp_path / "mine"
+    command = ["train", "finetune", str(quiet_robot), *words[1:], "--out", str(out)]
+    assert main(command) == 0
+    report = json.loads((out / "report.json").read_text())
+    assert report["measures"]["stft"]["verdict"] == "better"
+    assert report["measures"]["stft"]["after"]["value"] < report["measures"]["stft"]["before"]["value"]
+    assert report["judged"] == "test"
+    assert report["origin"] == "simulated"
+    said = capsys.readouterr().out
+    assert "STFT distance" in said
+    assert str(out) in said.replace("\n", "")
+    card = (out / "README.md").read_text()
+    digest = load_checkpoint(out, KIND).config["sha256"]["model.safetensors"]
+    assert digest in card
+    assert "CC-BY-SA-3.0" in card  # of what it began with
+    assert CompactGenerator.load(out).sampling == CompactGenerator.load(start).sampling
+    assert main(command) == 0  # nothing is left to train
+    assert load_checkpoint(out, KIND).config["sha256"]["model.safetensors"] == digest
+
+
+def test_time_that_is_up_makes_a_model_of_what_there_is(quiet_robot, words, tmp_path):
+    out = tmp_path / "mine"
+    more = [*words[1:], "run.steps=100000", "run.validate_every=100000"]
+    assert main(["train", "finetune", str(quiet_robot), *more, "--out", str(out), "--minutes", "0.02"]) == 0
+    steps = load_checkpoint(out, KIND).config["training"]["steps"]
+    assert 0 < steps < 100000
+    assert json.loads((out / "report.json").read_text())["steps"] == steps
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_without_a_dataset_or_a_place_for_the_model_it_says_what_is_wanted(capsys, tmp_path):
+    assert main(["train", "finetune", "--out", str(tmp_path)]) == 2
+    assert "wanted DATASET --out FOLDER" in capsys.readouterr().err
+
+
+def test_nothing_held_out_is_said_to_be_so(start, words, tmp_path):
+    folder = tmp_path / "robot"
+    info = DatasetInfo("robot", SEQUENCE, "tiny", DIM, "recorded", {"sound": "CC0-1.0"}, {"kitchen": "train"})
+    write_info(folder, info)
+    write_scene(folder, info, "kitchen", (made_item("kitchen", n) for n in range(4)))
+    assert len(Dataset.open(folder).items("train")) == 4
+    out = tmp_path / "mine"
+    assert main(["train", "finetune", str(folder), *words[1:], "--out", str(out)]) == 0
+    assert "Nothing was held out" in (out / "report.md").read_text()
