@@ -25,9 +25,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from hearing_hands_ros.compare.fusion import Fusion
 from hearing_hands_ros.compare.scoring.baselines import EnergyChange, swapped
 from hearing_hands_ros.compare.scoring.embedding import Mahalanobis, Neighbours, NormalTouches, PredictedEmbedding
+from hearing_hands_ros.compare.scoring.onsets import rises_of
 from hearing_hands_ros.compare.scoring.protocol import score_all
 from hearing_hands_ros.compare.scoring.scorer import ANOMALY, Scorer
-from hearing_hands_ros.compare.scoring.onsets import rises_of
 from hearing_hands_ros.compare.scoring.stft import StftDistance
 from hearing_hands_ros.compare.scoring.touch import LEAD_S, RATE_HZ, SEGMENT_S, HeardTouch
 from hearing_hands_ros.data.dataset import Dataset
@@ -98,9 +98,7 @@ def heard_of(case):
     judged_s = LEAD_S + max(SEGMENT_S, touch.contact.duration_s)
     later = [at for at in find_onsets(touch.samples) if judged_s <= at < touch.end_s]
     after_db = max((rise_db(touch.samples, at) for at in later), default=0.0)
-    until_s = None if touch.until_s is None or touch.until_s > judged_s else touch.until_s
-    cut = replace(touch, samples=touch.samples[: round(judged_s * RATE_HZ)], until_s=until_s)
-    return Heard(case.scene, case.anomaly, cut, after_db)
+    return Heard(case.scene, case.anomaly, touch.judged(), after_db)
 
 
 def rise_db(samples, at_s):

@@ -100,7 +100,10 @@ class Recording:
     @property
     def warnings(self) -> list[str]:
         """What was found so far that speaks against using the recording, a sentence each; mostly empty."""
-        texts = [*self._bag.remarks, self.sound.clock_trouble, str(self.hands.swaps), self.hands.scene.doubt]
+        texts = [*self._bag.remarks, self.sound.clock_trouble, self.hands.scene.doubt]
+        swaps = self.hands.swaps
+        if swaps.first_ns is not None:
+            texts.append(f"{swaps} (first after {(swaps.first_ns - self.begin_ns) / NANOSECONDS:.1f} s)")
         if jumps := self.hands.follower.counts["clock_jumps"]:
             texts.append(f"time jumped {jumps} times")
         return [text for text in texts if text]

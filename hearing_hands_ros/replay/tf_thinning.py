@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, Final
 
-from hearing_hands_ros.motion.window import NANOSECONDS, last_frame_before
+from hearing_hands_ros.motion.window import NANOSECONDS, frame_stamp_ns, last_frame_before
 from hearing_hands_ros.ros.tf2_bytes import MalformedMessageError, edges_in_bytes
 
 MOST: Final = 16
@@ -34,6 +34,7 @@ class _Stream:
         stamps: Gives the stamps of a message.
         interval: The newest frame of the grid that its messages have reached.
         stamp_ns: Of the newest message.
+        on_frame: That was given on and stands on the frame itself: the next one is wanted too.
         held: That message, if it was not given on yet.
     """
 
@@ -42,6 +43,7 @@ class _Stream:
     stamps: Callable[[bytes], Any]
     interval: int = -1
     stamp_ns: int = -1
+    on_frame: bool = False
     held: bytes | None = None
 
 
@@ -67,12 +69,12 @@ class TfThinning:
             if len(streams) < MOST:
                 streams.append(stream)
         stamps = stream.stamps(raw)
-        if len(set(stamps)) > 1:
+        if stamps.count(stamps[0]) != len(stamps):
             return [*self._given(stream), raw]
         sec, nanosec = _STAMP.unpack(stamps[0])
         stamp_ns = sec * NANOSECONDS + nanosec
         interval = last_frame_before(stamp_ns, self._rate_hz)
-        if interval == stream.interval and stamp_ns >= stream.stamp_ns:
+        if interval == stream.interval and stamp_ns >= stream.stamp_ns and not stream.on_frame:
             stream.stamp_ns, stream.held = stamp_ns, raw
             return []
         if interval < stream.interval or stamp_ns < stream.stamp_ns:
@@ -80,6 +82,7 @@ class TfThinning:
         # Another publisher may have the last word on the same frames.
         held = [kept for others in self._streams.values() for other in others for kept in self._given(other)]
         stream.interval, stream.stamp_ns = interval, stamp_ns
+        stream.on_frame = stamp_ns == frame_stamp_ns(interval, self._rate_hz)
         return [*held, raw]
 
     @staticmethod

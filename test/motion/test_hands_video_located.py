@@ -85,6 +85,6 @@ def test_a_camera_that_tf_does_not_know_is_found_in_the_scene(world, tmp_path, s
 
 def test_images_that_do_not_show_the_scene_are_named(world, tmp_path):
     bag_of_grey = recording(world.cameras[0], np.full_like(world.images, 128), tmp_path / "bag", [0] * 9)
-    with closing(RecordedBag(bag_of_grey)) as bag:
-        with pytest.raises(ValueError, match="photos: wanted a camera that sees the scene .* got: wanted 20 or more"):
-            camera_place(world.bundle, CameraBag(bag, Topics()))
+    wanted = "photos: wanted a camera that sees the scene .* got: wanted 20 or more"
+    with closing(RecordedBag(bag_of_grey)) as bag, pytest.raises(ValueError, match=wanted):
+        camera_place(world.bundle, CameraBag(bag, Topics()))

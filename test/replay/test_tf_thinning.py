@@ -48,6 +48,13 @@ def publisher(edges, rate_hz, rng, seconds=2.0, jitter_s=0.0):
     return sorted(made)
 
 
+def looked_up(tree, name, stamp_ns):
+    try:
+        return tree.lookup("world", name, stamp_ns)
+    except TransformException:
+        return None
+
+
 def answers(messages, thinned, frames, wait_s=0.1):
     """What is looked up at the frames of the grid, each when its transforms are there or do not come any more."""
     tree, thinning, found, asked, given = TransformTree(), TfThinning(RATE), [], 0, 0
@@ -61,12 +68,7 @@ def answers(messages, thinned, frames, wait_s=0.1):
             stamp_ns = frame_stamp_ns(frame + asked, RATE)
             if stamp_ns > arrival_ns:
                 break
-            row = []
-            for name in frames:
-                try:
-                    row.append(tree.lookup("world", name, stamp_ns))
-                except TransformException:
-                    row.append(None)
+            row = [looked_up(tree, name, stamp_ns) for name in frames]
             if None in row and arrival_ns < stamp_ns + wait_s * NS:
                 break
             found.append(row)

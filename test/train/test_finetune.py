@@ -7,15 +7,21 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 import torch
-from burst_dataset import DIM, SEQUENCE, SPLITS, made_item
+import yaml
+from burst_dataset import DIM, SEQUENCE, SPLITS, contact, made_item
 from small_runs import fit
 
 from hearing_hands_ros.cli.main import main
+from hearing_hands_ros.compare.conformal import ConformalCalibration
+from hearing_hands_ros.compare.judge import TouchJudge
+from hearing_hands_ros.compare.scoring.shipped import load_scorer
 from hearing_hands_ros.data.dataset import Dataset, DatasetInfo
 from hearing_hands_ros.data.dataset_writer import write_info, write_scene
 from hearing_hands_ros.model.checkpoint import load_checkpoint, save_checkpoint
 from hearing_hands_ros.model.compact.config import CompactConfig
 from hearing_hands_ros.model.compact.generator import KIND, CompactGenerator
+from hearing_hands_ros.predictors.example_bank import ExampleBank
+from hearing_hands_ros.predictors.registry import load_predictor
 from hearing_hands_ros.train.compact_task import CompactModel
 from hearing_hands_ros.train.config import load_config
 from hearing_hands_ros.train.finetune.config import settings_for
@@ -194,3 +200,49 @@ def test_nothing_held_out_is_said_to_be_so(start, words, tmp_path):
     out = tmp_path / "mine"
     assert main(["train", "finetune", str(folder), *words[1:], "--out", str(out)]) == 0
     assert "Nothing was held out" in (out / "report.md").read_text()
+
+
+def test_the_touches_that_were_learnt_from_become_a_bank_that_predicts(dataset, tmp_path, capsys):
+    out = tmp_path / "bank"
+    assert main(["dataset", "bank", str(dataset), "--out", str(out)]) == 0
+    bank = ExampleBank.load(out)
+    assert bank.materials == ("wood",)
+    assert "CC0-1.0" in (out / "LICENSE.md").read_text()
+    assert f"model:={out}" in capsys.readouterr().out.replace("\n", "")
+    motion = made_item("kitchen", 0).motion
+    [prediction] = load_predictor(out).predict([motion])
+    touch_s = motion.contacts[0].start_ns / 1e9
+    at = round(touch_s * prediction.sample_rate_hz)
+    level = np.abs(prediction.audio)
+    assert level[at : at + 800].max() > 10.0 * level[: at - 400].max()
+    assert main(["dataset", "bank", str(dataset), "--out", str(out)]) == 2  # what is there is not written over
+    assert "already" in capsys.readouterr().err
+
+
+def test_held_out_touches_become_the_calibration_of_a_model(start, tmp_path, capsys):
+    folder = tmp_path / "robot"
+    info = DatasetInfo("robot", SEQUENCE, "tiny", DIM, "simulated", {"sound": "CC0-1.0"}, {"office": "val"})
+    write_info(folder, info)
+    touches = [contact(at, at + 0.08) for at in (0.6, 1.7, 2.8)]
+    items = [made_item("office", number, seconds=4.0, contacts=touches) for number in range(8)]
+    write_scene(folder, info, "office", items)
+    out = tmp_path / "robot.yaml"
+    out.write_text("/**/hand_tracker:\n  ros__parameters: {right_end_effector_frame: tool0}\n")
+    command = ["dataset", "calibration", str(folder), "--model", str(start), "--out", str(out), "--alpha", "0.1"]
+    assert main(command) == 0
+    parameters = yaml.safe_load(out.read_text())
+    assert parameters["/**/hand_tracker"]["ros__parameters"]["right_end_effector_frame"] == "tool0"
+    named = parameters["/**/sound_comparator"]["ros__parameters"]
+    calibration = ConformalCalibration.load(named["calibration"])
+    digest = load_checkpoint(start, KIND).config["sha256"]["model.safetensors"][:8]
+    assert calibration.made_with["model"] == f"{start.name}@{digest}"
+    judge = TouchJudge(load_scorer(), calibration, named["alpha"])
+    assert judge.unarmed == ""
+    assert "24 touches" in capsys.readouterr().out
+
+
+def test_too_few_touches_make_no_calibration(dataset, start, tmp_path, capsys):
+    out = tmp_path / "robot.yaml"
+    assert main(["dataset", "calibration", str(dataset), "--model", str(start), "--out", str(out)]) == 2
+    assert "normal touches or more for alpha 0.05" in capsys.readouterr().err
+    assert not out.exists()

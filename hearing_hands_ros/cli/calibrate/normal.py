@@ -18,7 +18,7 @@ from hearing_hands_ros.cli.calibrate.recordings import (
     replay_settings,
 )
 from hearing_hands_ros.cli.scene.places import line, make_console
-from hearing_hands_ros.compare.calibrated import ALONE, calibrated
+from hearing_hands_ros.compare.calibrated import AFTER, ALONE, calibrated
 from hearing_hands_ros.compare.groups import ALL
 from hearing_hands_ros.compare.ranks import least_touches
 from hearing_hands_ros.compare.scoring.scorer import ANOMALY
@@ -104,6 +104,7 @@ def run(args: argparse.Namespace) -> int:
     console = make_console()
     line(console, "normal", source)
     line(console, "quiet", _quiet(calibration.count(ALONE, ALL), args.alpha))
+    line(console, "after", _after(calibration.count(AFTER, ALL), args.alpha))
     if calibration.adaptation is None or not calibration.adaptation.quantiles:
         line(console, "scorer", "not adapted to this microphone and robot, for which more touches are needed")
     for text in [*calibration.shortages(ANOMALY, args.alpha), *left_out]:
@@ -124,3 +125,10 @@ def _quiet(seconds: int, alpha: float) -> str:
     return f"{seconds} s in which nothing touched" + (
         f"{lacking} without a touch are UNKNOWN" if seconds < least else ""
     )
+
+
+def _after(touches: int, alpha: float) -> str:
+    """What can be said of sounds that begin while a touch may still ring."""
+    least = least_touches(alpha)
+    lacking = f": {least - touches} more are needed for alpha {alpha:g}, else nobody judges what begins there"
+    return f"{touches} touches that rang out" + (lacking if touches < least else "")

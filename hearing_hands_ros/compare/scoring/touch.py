@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,3 +57,9 @@ class HeardTouch:
         """Where in `samples` the sound of this touch ends, s: at the next touch, or with the samples."""
         length_s = self.samples.size / RATE_HZ
         return length_s if self.until_s is None else max(0.0, min(length_s, self.until_s))
+
+    def judged(self, segment_s: float = SEGMENT_S) -> HeardTouch:
+        """The same touch with no more sound than its verdict waits for."""
+        until_s = self.lead_s + max(segment_s, self.contact.duration_s)
+        next_s = None if self.until_s is None or self.until_s > until_s else self.until_s
+        return replace(self, samples=self.samples[: round(until_s * RATE_HZ)], until_s=next_s)

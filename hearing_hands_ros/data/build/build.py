@@ -123,22 +123,22 @@ def build(
 def _asked(bags: Sequence[Path], settings: BuildSettings, replay: ReplaySettings) -> dict[str, Any]:
     """What the dataset is made of and how, but for the recordings."""
     bundle = SceneBundle.load(Path(replay.scene).expanduser())
-    if bundle.registration is None:
-        raise ValueError(
-            f"scene '{replay.scene}': wanted one that is registered to the robot, got none of that; "
-            "hearing-hands scene register"
-        )
     if replay.hands.tracker.rate_hz != SequenceConfig().hand_rate_hz:
         wanted = f"{SequenceConfig().hand_rate_hz:g}"
         raise ValueError(f"dataset build: hand_tracker.rate_hz wanted {wanted}, got {replay.hands.tracker.rate_hz}")
     if not bags:
         raise ValueError("dataset build: wanted one recording or more, got none")
-    registration = bundle.registration.parent_from_splat
     return {
-        "scene": {"name": bundle.name, "sha256": bundle.sha256, "scale": float(registration.scale)},
+        "scene": {
+            "name": bundle.name,
+            "sha256": bundle.sha256,
+            "scale": float(bundle.scale),
+            "rotation_wxyz": bundle.rotation_wxyz.tolist(),
+            "translation_m": bundle.translation_m.tolist(),
+        },
         "settings": asdict(settings),
         "microphone_lag_s": replay.comparator.microphone_lag_s,
-        "hands": yaml.safe_load(yaml.safe_dump(_plain(asdict(replay.hands)))),
+        "hands": _plain(asdict(replay.hands)),
         "sound": _plain(asdict(replay.sound)),
     }
 
@@ -147,7 +147,6 @@ def _facts(
     bags: Sequence[Path], out: Path, asked: Mapping[str, Any], replay: ReplaySettings, workers: Workers, tell: Tell
 ) -> list[BagFacts] | None:
     """Identify the recordings; None if the dataset of them is there."""
-    found = []
     jobs = [IdentifyJob(bag.expanduser().absolute(), replay) for bag in bags]
     done = _document(out / SOURCES)
     begun = done or _document(out / WORK / SOURCES)

@@ -92,8 +92,8 @@ class SceneJob:
 
 
 def files_of(bag: Path) -> list[Path]:
-    """All files of a bag, in the order of their names."""
-    return sorted(path for path in bag.rglob("*") if path.is_file()) if bag.is_dir() else [bag]
+    """All files of a bag, in the order of their names; none where there is no bag."""
+    return [bag] if bag.is_file() else sorted(path for path in bag.rglob("*") if path.is_file())
 
 
 def identify(job: IdentifyJob) -> BagFacts:

@@ -74,17 +74,16 @@ def _end_with_parent() -> None:
 
 def _on_ray(function: Callable[[J], R], jobs: Sequence[J], processes: int) -> Iterator[tuple[int, R]]:
     library = optional("ray", "dataset build --ray", "ray")
-    began = not library.is_initialized()
-    if began:
+    if not library.is_initialized():  # what is started here ends with this process
         where = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": processes, "include_dashboard": False}
         library.init(log_to_driver=False, **where)
+    remote = library.remote(function)
+    waiting = {remote.remote(job): number for number, job in enumerate(jobs)}
     try:
-        remote = library.remote(function)
-        waiting = {remote.remote(job): number for number, job in enumerate(jobs)}
         while waiting:
             done, _ = library.wait(list(waiting))
             for reference in done:
                 yield waiting.pop(reference), library.get(reference)
     finally:
-        if began:
-            library.shutdown()
+        for reference in waiting:
+            library.cancel(reference, force=True)

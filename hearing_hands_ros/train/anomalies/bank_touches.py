@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from hearing_hands_ros.compare.scoring.touch import LEAD_S, RATE_HZ, SEGMENT_S, HeardTouch
+from hearing_hands_ros.compare.scoring.touch import LEAD_S, RATE_HZ, HeardTouch
 from hearing_hands_ros.motion.hands import HANDS, KEYPOINTS
 from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.predictors import example_bank
@@ -86,9 +86,9 @@ def touches_of_bank(
             heard = in_room(exemplar, LEAD_S, snr_db, generator, generator.uniform(-gain_db, gain_db))
             motion = one_touch(exemplar.material, exemplar.kind, int(generator.integers(0, 10**15)), speed_mps)
             contact = motion.contacts[0]
-            heard = heard[: round((LEAD_S + max(SEGMENT_S, contact.duration_s)) * RATE_HZ)]
             near = [at for at in find_onsets(heard) if abs(at - LEAD_S) <= NEAR_S]
             onset_s = min(near, key=lambda at: abs(at - LEAD_S), default=None)
-            found.append(HeardTouch(heard, predictor.predict([motion])[0], contact, onset_s))
+            touch = HeardTouch(heard, predictor.predict([motion])[0], contact, onset_s)
+            found.append(touch.judged())
     order = np.random.default_rng(seed).permutation(len(found))
     return [found[i] for i in order]

@@ -14,7 +14,7 @@ from hearing_hands_ros.sound.metrics.loudness import LOUDEST_S
 from hearing_hands_ros.train.evaluation.touches import heard
 
 HEARD_S = 0.6
-"""Of each touch, if it is not longer itself: what a comparator waits for."""
+"""Of each touch, if it is not longer itself: what a comparator judges of it, and the begin of what it hears after."""
 
 LONGEST_S = 2.0
 QUIET_SHARE = 0.1
