@@ -63,7 +63,13 @@ def run(console: Console, truth: Truth, way: str) -> tuple[list[float], list[flo
         recording, code = play(console, log, truth, words(way))
         if code != 0 or not recording.predictions:
             sys.exit(f"{way}: the graph did not run through (code {code})\n{log.read_text()[-3000:]}")
-    return recording.prediction_latency_s, [made.latency_s for made in recording.predictions.values()]
+    made = recording.predictions.values()
+    kinds = [prediction.contacts[-1].kind for prediction in made]
+    for kind in sorted(set(kinds)):
+        late_s = [late for late, of in zip(recording.prediction_latency_s, kinds, strict=True) if of == kind]
+        p50, p95 = (1e3 * np.percentile(late_s, p) for p in (50, 95))
+        print(f"  {way}, {kind}s: {len(late_s)} predictions, p50 {p50:.0f} ms, p95 {p95:.0f} ms")
+    return recording.prediction_latency_s, [prediction.latency_s for prediction in made]
 
 
 def words(way: str) -> list[str]:

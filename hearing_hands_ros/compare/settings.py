@@ -28,5 +28,5 @@ class ComparatorSettings:
     rings_s: float = 0.6
     prediction_wait_s: float = 1.5
     heard_wait_s: float = 1.0
-    news_s: float = 0.1
+    news_s: float = 0.08
     hands_wait_s: float = 1.5

@@ -38,7 +38,7 @@ from hearing_hands_ros.ros.spin import spin
 from hearing_hands_ros.sound.touch_picture import touch_picture
 from hearing_hands_ros.srv import Calibrate
 
-POLL_HZ = 40.0
+POLL_HZ = 100.0
 STALE_S = 1.5  # sound or hands older than this are missing
 SILENT_S = 3.0  # exact zeros for longer than this are no sound
 AHEAD_S = 1.0  # a stamp farther ahead than this is from before the clock jumped, or from another clock
@@ -76,7 +76,7 @@ class SoundComparatorParameters(CommonParameters):
     prediction_wait_s: float = parameter(1.5, "How long a touch waits for its prediction, s.", low=0.1, high=30.0)
     heard_wait_s: float = parameter(1.0, "How long overdue sound is waited for, s.", low=0.1, high=30.0)
     news_s: float = parameter(
-        0.1,
+        0.08,
         "The tracker tells at once of a touch that begins; after this, no news is that none has, s.",
         low=0.0,
         high=5.0,

@@ -159,7 +159,7 @@ DEFAULTS: Mapping[str, TrainConfig] = {
     "finetune": TrainConfig(
         "finetune",
         RunConfig(
-            steps=200, batch=6, precision="bf16", ema_decay=0.97, validate_every=100, validation_batches=6, samples=2
+            steps=80, batch=6, precision="bf16", ema_decay=0.97, validate_every=40, validation_batches=6, samples=2
         ),
         OptimizerConfig(learning_rate=1e-4, warmup_steps=20),
         FinetuneTraining(),
