@@ -188,7 +188,7 @@ def main() -> None:
             write(bag, played(60.0 * args.minutes, folder, odd=False))
         size = sum(file.stat().st_size for file in bag.iterdir())
         command = [sys.executable, "-m", "hearing_hands_ros.cli.main", "dataset", "build", str(bag)]
-        command += ["--scene", str(DEMO / "scene"), "--params", str(DEMO / "params.yaml"), "--out", str(out)]
+        command += ["--scene", str(DEMO / "scene"), "--params-file", str(DEMO / "params.yaml"), "--out", str(out)]
         command += ["--jobs", str(args.jobs), "--views", args.views, "--origin", "simulated"]
         log = folder / "build.txt"
         wall_s, used_s, most = measured(command, log=log)

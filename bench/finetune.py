@@ -1,16 +1,16 @@
 """What fine-tuning on ten minutes of one robot gains, on recordings of that robot that were held out.
 
     python -m hearing_hands_ros.demo.robot out/robot
-    hearing-hands dataset build out/robot/learn_*.mcap --scene demo/scene --params demo/params.yaml \
+    hearing-hands dataset build out/robot/learn_*.mcap --scene demo/scene --params-file demo/params.yaml \
       --origin simulated --out out/learn
-    hearing-hands dataset build out/robot/held_*.mcap --scene demo/scene --params demo/params.yaml \
+    hearing-hands dataset build out/robot/held_*.mcap --scene demo/scene --params-file demo/params.yaml \
       --origin simulated --split recording --val-share 0.5 --test-share 0.49 --out out/held
     hearing-hands train finetune out/learn --out out/mine
     python bench/finetune.py out/held --model models/compact --model out/mine
 
 Scene, motion, microphone and room are simulated; impacts are recorded, and those of the held-out recordings are heard
-in nothing that was learnt from. Normal touches of the split `val` are what the comparator knows of the robot (its scorer is adapted to
-them, for each model anew); taps of the split `test` are judged, as they are and with anomalies put in.
+in nothing that was learnt from. Normal taps of the split `val` are what the comparator knows of the robot (its scorer is
+adapted to them, for each model anew); taps of the split `test` are judged, as they are and with anomalies put in.
 """
 
 from __future__ import annotations

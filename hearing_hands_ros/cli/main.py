@@ -19,7 +19,7 @@ COMMANDS = {
     "replay": "replay recordings, and see how well prediction and verdicts do on them",
     "report": "what replays found, as a page to look at and listen to; several beside each other",
     "fleet": "replay many recordings with many models, and put what came of them into one table",
-    "dataset": "simulate a dataset of touches, and say what is in one",
+    "dataset": "build a dataset of recordings, simulate one, and say what is in one",
     "train": "train a network on a dataset, or go on where it was stopped",
     "evaluate": "measure how well the sound of touches is predicted in held-out scenes, as a table",
     "model": "convert, look at and check checkpoints of networks",

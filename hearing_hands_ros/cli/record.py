@@ -85,9 +85,7 @@ def _sum_up(state: RecordingState, args: argparse.Namespace, console: Console) -
 def next_command(state: RecordingState, args: argparse.Namespace) -> str:
     """The line to type with the bag: calibrate the microphone's lag as long as that is not, else make a dataset."""
     bag, scene = shlex.quote(state.path), shlex.quote(args.scene or "SCENE")
-    given = shlex.quote(args.params_file)
+    more = f" --params-file {shlex.quote(args.params_file)}" if args.params_file else ""
     if any("calibrate lag" in lack for lack in state.lacks):
-        more = f" --params-file {given}" if args.params_file else ""
         return f"hearing-hands calibrate lag {bag} --scene {scene}{more} --out my_robot.yaml"
-    more = f" --params {given}" if args.params_file else ""
     return f"hearing-hands dataset build {bag} --scene {scene}{more} --out {bag}_dataset"

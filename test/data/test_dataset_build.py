@@ -16,9 +16,9 @@ import yaml
 from touched_bags import EVERY_S, LAG_S, SCENE, START_NS, touched_bag
 
 from hearing_hands_ros.cli.main import main
-from hearing_hands_ros.data.build.build import PAGE, STATISTICS, WORK
 from hearing_hands_ros.data.dataset import SPLITS, Dataset
 from hearing_hands_ros.data.dataset_writer import SOURCES
+from hearing_hands_ros.data.from_bags.build import PAGE, STATISTICS, WORK
 from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.train.compact_config import CompactData
 from hearing_hands_ros.train.compact_data import CompactBatches
@@ -49,7 +49,7 @@ def bags(folder):
 
 
 def words(bags, params, out, *more):
-    given = ["--scene", SCENE, "--params", params, "--out", out, "--jobs", "1", *PLACE, *more]
+    given = ["--scene", SCENE, "--params-file", params, "--out", out, "--jobs", "1", *PLACE, *more]
     return [str(word) for word in [*bags, *given]]
 
 
@@ -254,7 +254,7 @@ def test_what_cannot_be_a_dataset_is_refused_with_the_reason(tmp_path, params, b
         ([*words(bags, params, tmp_path / "b"), "--scene", str(tmp_path / "loose")], "scene register"),
         (words([bags[0], bags[0]], params, tmp_path / "c"), "got one twice: monday.mcap, monday.mcap"),
         (words([tmp_path / "none.mcap"], params, tmp_path / "d"), "found nothing"),
-        (words(bags, tmp_path / "none.yaml", tmp_path / "e"), "--params: wanted files"),
+        (words(bags, tmp_path / "none.yaml", tmp_path / "e"), "--params-file: wanted a file"),
     )
     for given, message in cases:
         assert main(["dataset", "build", *given]) == 2

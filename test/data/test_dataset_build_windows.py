@@ -6,10 +6,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from hearing_hands_ros.data.build.settings import SHORTEST_S, BuildSettings
-from hearing_hands_ros.data.build.sound_line import SoundLineMaker
-from hearing_hands_ros.data.build.split import divided, split_of
-from hearing_hands_ros.data.build.windows import APART_S, Placed, cut_windows
+from hearing_hands_ros.data.from_bags.settings import SHORTEST_S, BuildSettings
+from hearing_hands_ros.data.from_bags.sound_line import SoundLineMaker
+from hearing_hands_ros.data.from_bags.split import divided, split_of
+from hearing_hands_ros.data.from_bags.windows import APART_S, Placed, cut_windows
 from hearing_hands_ros.predictors.protocol import Contact
 from hearing_hands_ros.sound.capture.block import Block
 

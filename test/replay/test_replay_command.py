@@ -80,15 +80,8 @@ def test_several_recordings_side_by_side(alone, bag, demo_begin, tmp_path):
 @pytest.mark.timeout(60)
 def test_ctrl_c_leaves_what_is_whole_and_says_so(tmp_path):
     out = tmp_path / "out"
-    command = [
-        sys.executable,
-        "-m",
-        "hearing_hands_ros.cli.main",
-        "replay",
-        str(DEMO / "touches.mcap"),
-        "--out",
-        str(out),
-    ]
+    words = ("replay", str(DEMO / "touches.mcap"), "--out", str(out), *GIVEN)
+    command = [sys.executable, "-m", "hearing_hands_ros.cli.main", *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
         lines = out / "touches.jsonl"

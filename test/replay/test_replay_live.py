@@ -11,7 +11,7 @@ from hearing_hands_ros.cli.main import main
 from hearing_hands_ros.replay.result import read_results
 
 DEMO = Path(__file__).parents[2] / "demo"
-SECONDS = 15.0
+SECONDS = 11.6
 TOLERANCE = 1e-5
 """Messages carry scores and p-values as float32; predictions are equal to the last bit."""
 
@@ -28,7 +28,7 @@ def test_offline_and_live_say_the_same(demo_begin, private_domain, tmp_path):
     offline, live = read_results(tmp_path / "offline"), read_results(tmp_path / "live")
     assert (offline.run.mode, live.run.mode) == ("offline", "live")
     ours, theirs = list(offline.touches()), list(live.touches())
-    assert len(ours) == len(theirs) > 8
+    assert len(ours) == len(theirs) > 6
     assert len({touch.verdict for touch in ours} - {"UNKNOWN"}) > 1
     for one, other in zip(ours, theirs, strict=True):
         assert (one.stamp_ns, one.since_ns, one.kind) == (other.stamp_ns, other.since_ns, other.kind)

@@ -14,9 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from hearing_hands_ros.cli.dataset.info import tell
 from hearing_hands_ros.cli.scene.places import line, make_console
-from hearing_hands_ros.data.build.build import PAGE, STATISTICS, Workers, build
-from hearing_hands_ros.data.build.settings import BuildSettings, SplitBy
 from hearing_hands_ros.data.dataset import ORIGINS, Dataset
+from hearing_hands_ros.data.from_bags.build import PAGE, STATISTICS, Workers, build
+from hearing_hands_ros.data.from_bags.settings import BuildSettings, SplitBy
 from hearing_hands_ros.graph import Options, predict_graph, share_directory
 from hearing_hands_ros.replay.settings import ReplaySettings, settings_of
 from hearing_hands_ros.vision.view_features import Mode
@@ -31,12 +31,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, required=True, metavar="FOLDER", help="of the dataset; one that was cut off is gone on with"
     )
     parser.add_argument(
-        "--params",
+        "--params-file",
         type=Path,
-        nargs="+",
-        default=[],
         metavar="FILE",
-        help="ROS parameter files: the hand's frames, and the microphone's lag as `calibrate lag` writes it",
+        help="ROS parameter file: the hand's frames, and the microphone's lag as `calibrate lag` writes it",
     )
     parser.add_argument("--audio-topic", default="", help="of the microphone; default: the recording's only one")
     parser.add_argument(
@@ -119,10 +117,9 @@ def _replay_settings(args: argparse.Namespace) -> ReplaySettings:
         FileNotFoundError: A parameter file is missing.
         ValueError: A parameter is wrong.
     """
-    files = [path.expanduser().absolute() for path in args.params]
-    missing = [str(path) for path in files if not path.is_file()]
-    if missing:
-        raise FileNotFoundError(f"--params: wanted files, got nothing at {', '.join(missing)}")
+    files = [] if args.params_file is None else [args.params_file.expanduser().absolute()]
+    if files and not files[0].is_file():
+        raise FileNotFoundError(f"--params-file: wanted a file, got nothing at {files[0]}")
     options = Options(scene=str(args.scene.expanduser().absolute()), microphone=f"topic:{args.audio_topic or '/audio'}")
     specs = predict_graph(options, share_directory())
     settings = settings_of([replace(spec, layers=(*spec.layers[:-1], *files, spec.layers[-1])) for spec in specs])

@@ -13,7 +13,9 @@ from typing import Any, Final
 import numpy as np
 import yaml
 
-from hearing_hands_ros.data.build.jobs import (
+from hearing_hands_ros.data.dataset import MANIFEST, Dataset, DatasetInfo, read_info
+from hearing_hands_ros.data.dataset_writer import SOURCES, scene_folder, write_info
+from hearing_hands_ros.data.from_bags.jobs import (
     BagFacts,
     EncoderFacts,
     IdentifyJob,
@@ -25,16 +27,14 @@ from hearing_hands_ros.data.build.jobs import (
     read,
     write,
 )
-from hearing_hands_ros.data.build.page import write_page
-from hearing_hands_ros.data.build.recorded import Recorded
-from hearing_hands_ros.data.build.settings import BuildSettings
-from hearing_hands_ros.data.build.split import Place, place_of, split_of
-from hearing_hands_ros.data.build.spread import spread
-from hearing_hands_ros.data.build.statistics import measure
-from hearing_hands_ros.data.build.track import pieces
-from hearing_hands_ros.data.build.windows import Cut, Placed, cut_windows
-from hearing_hands_ros.data.dataset import MANIFEST, Dataset, DatasetInfo, read_info
-from hearing_hands_ros.data.dataset_writer import SOURCES, scene_folder, write_info
+from hearing_hands_ros.data.from_bags.page import write_page
+from hearing_hands_ros.data.from_bags.recorded import Recorded
+from hearing_hands_ros.data.from_bags.settings import BuildSettings
+from hearing_hands_ros.data.from_bags.split import Place, place_of, split_of
+from hearing_hands_ros.data.from_bags.spread import spread
+from hearing_hands_ros.data.from_bags.statistics import measure
+from hearing_hands_ros.data.from_bags.track import pieces
+from hearing_hands_ros.data.from_bags.windows import Cut, Placed, cut_windows
 from hearing_hands_ros.replay.settings import ReplaySettings
 from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.sequence import SequenceConfig

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hearing_hands_ros.data.build.track import CLIPPED, Fault, Piece, Track
-from hearing_hands_ros.data.build.windows import Cut
+from hearing_hands_ros.data.from_bags.track import CLIPPED, Fault, Piece, Track
+from hearing_hands_ros.data.from_bags.windows import Cut
 from hearing_hands_ros.motion.window import NANOSECONDS, frame_stamp_ns
 from hearing_hands_ros.predictors.protocol import Contact, HandMotion
 from hearing_hands_ros.sequence import SequenceConfig

@@ -37,7 +37,7 @@ def write_page(
     views = SceneViews(bundle, SplatSurface(bundle))
     samples = [_sample(dataset, ref, views) for ref in _drawn(dataset, rng)]
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("hearing_hands_ros", "data/build"),
+        loader=jinja2.PackageLoader("hearing_hands_ros", "data/from_bags"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
     )

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from hearing_hands_ros.data.build.settings import BuildSettings
+from hearing_hands_ros.data.from_bags.settings import BuildSettings
 from hearing_hands_ros.predictors.protocol import Contact
 
 Place = tuple[int, int, int]

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from hearing_hands_ros.data.build.recorded import Recorded, seconds_of
-from hearing_hands_ros.data.build.settings import BuildSettings
-from hearing_hands_ros.data.build.track import Piece, read_track
-from hearing_hands_ros.data.build.windows import Cut
 from hearing_hands_ros.data.dataset import DatasetInfo
 from hearing_hands_ros.data.dataset_writer import write_scene
+from hearing_hands_ros.data.from_bags.recorded import Recorded, seconds_of
+from hearing_hands_ros.data.from_bags.settings import BuildSettings
+from hearing_hands_ros.data.from_bags.track import Piece, read_track
+from hearing_hands_ros.data.from_bags.windows import Cut
 from hearing_hands_ros.data.item import Item
 from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.replay.recorded_bag import RecordedBag

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hearing_hands_ros.data.build.settings import SHORTEST_S, BuildSettings
-from hearing_hands_ros.data.build.split import Place
+from hearing_hands_ros.data.from_bags.settings import SHORTEST_S, BuildSettings
+from hearing_hands_ros.data.from_bags.split import Place
 from hearing_hands_ros.motion.window import NANOSECONDS, frame_stamp_ns, last_frame_before
 from hearing_hands_ros.predictors.protocol import Contact
 

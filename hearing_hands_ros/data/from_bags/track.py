@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hearing_hands_ros.data.build.sound_line import SoundLine, SoundLineMaker
+from hearing_hands_ros.data.from_bags.sound_line import SoundLine, SoundLineMaker
 from hearing_hands_ros.motion.hands import HANDS, KEYPOINTS
 from hearing_hands_ros.motion.window import NANOSECONDS, frame_stamp_ns, last_frame_before
 from hearing_hands_ros.predictors.protocol import Contact, HandMotion
