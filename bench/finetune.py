@@ -9,8 +9,8 @@
     python bench/finetune.py out/held --model models/compact --model out/mine
 
 Scene, motion, microphone and room are simulated; impacts are recorded, and those of the held-out recordings are heard
-in nothing that was learnt from. Normal taps of the split `val` are what the comparator knows of the robot (its scorer is
-adapted to them, for each model anew); taps of the split `test` are judged, as they are and with anomalies put in.
+in nothing that was learnt from. Normal taps of the split `val` are what the comparator knows of the robot (its scorer
+is adapted to them, for each model anew); taps of the split `test` are judged, as they are and with anomalies put in.
 """
 
 from __future__ import annotations

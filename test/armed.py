@@ -26,7 +26,7 @@ def scorer() -> Scorer:
 
 @lru_cache
 def bank_calibration() -> ConformalCalibration:
-    """For alpha 0.01, taps of more than 0.3 m/s, 50 dB over the room's noise, nothing alone or after"""
+    """For alpha 0.01, taps of more than 0.3 m/s, 50 dB over the room's noise, nothing alone or after."""
     touches = [touch for touch in touches_of_bank(ExampleBank.load(BANK), snr_db=50.0) if touch.contact.kind == "tap"]
     source = "the demo's bank, each recording without its group"
     return calibrated(touches, [0.0] * QUIET_S, scorer(), 0.01, source, after=[0.0] * QUIET_S)

@@ -32,7 +32,7 @@ NOT_TRACKED = (
     "*.egg-info",
 )
 NODES = (
-    "bag_player", "hand_tracker", "microphone", "scene_server", "sound_comparator", "sound_generator",
+    "bag_player", "bag_recorder", "hand_tracker", "microphone", "scene_server", "sound_comparator", "sound_generator",
     "spectrogram_viewer",
 )  # fmt: skip
 
@@ -91,14 +91,15 @@ def prefix(workspace) -> Path:
     return workspace.folder / "install" / "hearing_hands_ros"
 
 
-def parameters(node: str, demo: Path) -> list[str]:
+def parameters(node: str, demo: Path, folder: Path) -> list[str]:
     """What a node needs to become active."""
     given = {
         "bag_player": {"bag": demo / "touches.mcap", "wait_subscribers_s": 0.5},
+        "bag_recorder": {"out": folder / "recording"},
         "hand_tracker": {"scene": demo / "scene"},
         "scene_server": {"scene": demo / "scene"},
         "microphone": {"source": "file", "file": demo / "heard.flac"},
-        "sound_comparator": {"bank": demo / "bank"},
+        "sound_comparator": {},
         "sound_generator": {"model": demo / "bank"},
         "spectrogram_viewer": {},
     }[node]
@@ -169,11 +170,11 @@ def test_the_executables_are_the_nodes(prefix):
     assert sorted(path.name for path in (prefix / "lib" / "hearing_hands_ros").iterdir()) == sorted(graph.NODES)
 
 
-def test_every_node_becomes_active_and_ends_with_ctrl_c(sourced, prefix, start):
+def test_every_node_becomes_active_and_ends_with_ctrl_c(sourced, prefix, start, tmp_path):
     share = prefix / "share" / "hearing_hands_ros"
     executables = prefix / "lib" / "hearing_hands_ros"
-    programs = {node: start([executables / node, *parameters(node, share / "demo")], sourced) for node in NODES}
-    managed = [node for node in NODES if node != "bag_player"]
+    programs = {node: start([executables / node, *parameters(node, share / "demo", tmp_path)], sourced) for node in NODES}
+    managed = [node for node in NODES if not node.startswith("bag_")]
     assert states(managed, int(sourced["ROS_DOMAIN_ID"])) == dict.fromkeys(managed, "active")
     programs["bag_player"].wait_for("playing")
     codes = {node: program.interrupt() for node, program in programs.items()}
