@@ -36,7 +36,7 @@ from hearing_hands_ros.train.anomalies.predictions import ByGenerator
 from hearing_hands_ros.train.finetune.gain import gains
 
 ROOT = Path(__file__).parents[1]
-SNRS_DB = (20.0, 10.0)
+SNRS_DB = (20.0, 15.0, 10.0)
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
     python -m hearing_hands_ros.demo.robot FOLDER
 
-writes FOLDER/learn_1.mcap to learn_10.mcap and held_1.mcap to held_4.mcap, a minute and a half each: taps and slides of
+writes FOLDER/learn_1.mcap to learn_10.mcap and held_1.mcap to held_12.mcap, a minute and a half each: taps and slides of
 a hand on the demo's bench. Scene, motion, microphone, room and noise are simulated; impacts are recordings: those of
 `demo/bank` in what is to be learnt from, those of `demo/held_out` in what is held out.
 """
@@ -26,7 +26,7 @@ from hearing_hands_ros.graph import share_directory
 from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.scene.surface import SplatSurface
 
-RECORDINGS: Final = (("learn", "bank", range(201, 211)), ("held", "held_out", range(301, 305)))
+RECORDINGS: Final = (("learn", "bank", range(201, 211)), ("held", "held_out", range(301, 313)))
 """What the files are called, where their impacts are from, and the seeds of their motions."""
 
 SEED: Final = 5

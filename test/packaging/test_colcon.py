@@ -173,7 +173,8 @@ def test_the_executables_are_the_nodes(prefix):
 def test_every_node_becomes_active_and_ends_with_ctrl_c(sourced, prefix, start, tmp_path):
     share = prefix / "share" / "hearing_hands_ros"
     executables = prefix / "lib" / "hearing_hands_ros"
-    programs = {node: start([executables / node, *parameters(node, share / "demo", tmp_path)], sourced) for node in NODES}
+    given = {node: parameters(node, share / "demo", tmp_path) for node in NODES}
+    programs = {node: start([executables / node, *given[node]], sourced) for node in NODES}
     managed = [node for node in NODES if not node.startswith("bag_")]
     assert states(managed, int(sourced["ROS_DOMAIN_ID"])) == dict.fromkeys(managed, "active")
     programs["bag_player"].wait_for("playing")
@@ -230,7 +231,7 @@ def test_a_symlink_install_runs_the_sources_and_leaves_the_tf2_msgs_of_ros_alone
     sourced = workspace.sourced(ros, "linked")
     share = prefix / "share" / "hearing_hands_ros"
     executable = prefix / "lib" / "hearing_hands_ros" / "hand_tracker"
-    program = start([executable, *parameters("hand_tracker", share / "demo")], sourced)
+    program = start([executable, *parameters("hand_tracker", share / "demo", workspace.folder)], sourced)
     assert states(["hand_tracker"], int(sourced["ROS_DOMAIN_ID"])) == {"hand_tracker": "active"}
     assert program.interrupt() == 0, program.text
     assert subprocess.run(["hearing-hands", "--version"], cwd="/", env=sourced, check=False).returncode == 0
