@@ -2,8 +2,8 @@
 
     python -m hearing_hands_ros.demo.robot FOLDER
 
-writes FOLDER/learn_1.mcap to learn_10.mcap and held_1.mcap to held_12.mcap, a minute and a half each: taps and slides of
-a hand on the demo's bench. Scene, motion, microphone, room and noise are simulated; impacts are recordings: those of
+writes FOLDER/learn_1.mcap to learn_10.mcap and held_1.mcap to held_12.mcap, a minute and a half each: taps and slides
+of a hand on the demo's bench. Scene, motion, microphone, room and noise are simulated; impacts are recordings: those of
 `demo/bank` in what is to be learnt from, those of `demo/held_out` in what is held out.
 """
 
