@@ -183,7 +183,7 @@ def test_a_touch_waits_until_it_is_known_whether_another_begins_in_its_sound(jud
         comparator.hear(START, wave[:, None], RATE)
         comparator.see(replace(standing(START + round(1.2 * NS)), contacts=first.contacts))
         comparator.expect(predictor.predict([first])[0], 1)
-        assert comparator.poll(START + round(1.39 * NS)) == []
+        assert comparator.poll(START + round(1.37 * NS)) == []
         return comparator
 
     comparator = told_of_the_first()
