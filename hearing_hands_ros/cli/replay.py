@@ -183,8 +183,8 @@ def _replay_in_turn(
 
 def _replay_side_by_side(tasks: Sequence[Task], settings: ReplaySettings, jobs: int, console: Console) -> None:
     """Each recording in one of several processes."""
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(jobs, len(tasks)), context, _load, (settings,)) as pool:
+    context, processes = multiprocessing.get_context("spawn"), min(jobs, len(tasks))
+    with ProcessPoolExecutor(processes, context, _load, (settings, processes)) as pool:
         running = {pool.submit(_replay_one, task): task for task in tasks}
         try:
             for future in as_completed(running):
@@ -221,9 +221,9 @@ def _ignore(_: object) -> None:
 _replay: Replay
 
 
-def _load(settings: ReplaySettings) -> None:
+def _load(settings: ReplaySettings, processes: int) -> None:
     global _replay
-    share_processors()
+    share_processors(processes)
     _replay = Replay(settings)
 
 

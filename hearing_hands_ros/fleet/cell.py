@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+import yaml
+
 from hearing_hands_ros import __version__
 from hearing_hands_ros.replay.result import read_results
 
@@ -61,6 +63,8 @@ class Cell:
         for item in fields(self):
             value = getattr(self, item.name)
             contents[item.name] = digest(value.resolve()) if isinstance(value, Path) else value or ""
+        if self.params_file is not None:
+            contents["named in params_file"] = " ".join(map(digest, _named(self.params_file)))
         return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest()
 
     def words(self, out: Path, processors: int) -> list[str]:
@@ -109,7 +113,7 @@ def replayed(cell: Cell, cells: Path, processors: int) -> Outcome:
             return Outcome(cell, FAILED, reason)
         shutil.rmtree(folder, ignore_errors=True)
         draft.replace(folder)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         return Outcome(cell, FAILED, str(error))
     return Outcome(cell, DONE, folder=folder)
 
@@ -136,6 +140,18 @@ def _contents(file: Path, size: int, changed_ns: int) -> str:  # noqa: ARG001  (
         while block := stream.read(BLOCK):
             found.update(block)
     return found.hexdigest()
+
+
+def _named(params_file: Path) -> list[Path]:
+    """Files that parameters name, such as the calibration."""
+    found, waiting = [], [yaml.safe_load(params_file.read_text(encoding="utf-8"))]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, str) and Path(value).expanduser().is_file():
+            found.append(Path(value).expanduser())
+    return found
 
 
 def _is_whole(folder: Path) -> bool:

@@ -174,8 +174,8 @@ def _predict(candidate: HandMotion) -> Prediction:
     return predict_checked(_predictor, [candidate])[0]
 
 
-def share_processors() -> None:
-    """Have PyTorch take half of the processors in this process: two work side by side."""
+def share_processors(among: int = 2) -> None:
+    """Have PyTorch take its share of the processors in this process: so many work side by side."""
     import torch  # slow to import
 
-    torch.set_num_threads(max(1, (multiprocessing.cpu_count() + 1) // 2))
+    torch.set_num_threads(max(1, -(-multiprocessing.cpu_count() // among)))

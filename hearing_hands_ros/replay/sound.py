@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rosbags.interfaces import Connection
 
 INFO_TYPE = "audio_common_msgs/msg/AudioInfo"
-OF_PREDICTIONS = "predicted/audio"
+OF_PREDICTIONS = ("/predicted/audio", "/predicted/stream")
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,8 @@ def run(args: argparse.Namespace) -> int:
 
     Raises:
         FileNotFoundError: There is no dataset or no model.
-        ValueError: The model does not fit the dataset, or there are too few touches; then nothing is written.
+        ValueError: The model does not fit the dataset, the robot's noise is evened out, or there are too few touches;
+            then nothing is written.
     """
     if not 0.0 < args.alpha < 1.0:
         raise ValueError(f"--alpha: wanted more than 0 and less than 1, got {args.alpha:g}")
@@ -78,7 +79,11 @@ def run(args: argparse.Namespace) -> int:
     predictors = _Predictors(args.model.expanduser(), dataset)
     refs = [ref for split in splits for ref in dataset.items(split)]
     # The dataset's microphone lag is taken out, and its room's noise is in it.
-    settings = settings_of(predict_graph(Options(scene="", microphone="topic:/audio"), share_directory()))
+    known = str(out) if out.is_file() else ""
+    options = Options(scene="", params_file=known, microphone="topic:/audio")
+    settings = settings_of(predict_graph(options, share_directory()))
+    if settings.ego_noise:
+        raise ValueError(f"--out: wanted no ego_noise, got '{out}' with it: use hearing-hands calibrate normal")
     comparing = replace(settings.comparator, microphone_lag_s=0.0)
     judge = TouchJudge(load_scorer(), None, args.alpha, comparing.search_s, segment_s=comparing.segment_s)
     windows = TouchWindows(settings.lead_s, settings.tail_s)

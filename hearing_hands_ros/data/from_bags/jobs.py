@@ -29,6 +29,7 @@ from hearing_hands_ros.vision.encoder import load_encoder
 from hearing_hands_ros.vision.scene_looks import SceneLooks
 
 _BLOCK_BYTES = 1 << 22
+_LONGEST_S = 7 * 86_400.0  # one damaged stamp makes a recording of decades, read in millions of pieces
 
 
 @dataclass(frozen=True)
@@ -100,11 +101,13 @@ def identify(job: IdentifyJob) -> BagFacts:
     """Read all of a recording's bytes, and its first sound.
 
     Raises:
-        ValueError: It cannot be read, has no TF or no sound, or less than the dataset's rate.
+        ValueError: It cannot be read, has no TF or no sound, or its stamps are of more than a week.
     """
     bag = RecordedBag(job.path)
     start_ns, end_ns = bag.start_ns, bag.end_ns
     bag.close()
+    if bag.seconds > _LONGEST_S:
+        raise ValueError(f"bag '{job.path}': wanted stamps of at most 7 days, got {bag.seconds / 86_400.0:.0f} days")
     digest = hashlib.sha256()
     for file in files_of(job.path):
         with file.open("rb") as stream:

@@ -56,8 +56,9 @@ class Recorded:
         hands = [
             frame_stamp_ns(track.first_frame + int(frame), self.rate_hz)
             for track in self.tracks
-            for frame in np.flatnonzero(track.valid.any(axis=1))[[0, -1]] if track.valid.any()
-        ]  # fmt: skip
+            if track.valid.any()
+            for frame in np.flatnonzero(track.valid.any(axis=1))[[0, -1]]
+        ]
         sounds = [stamp for track in self.tracks for stamp in track.sound.span_ns() or ()]
         if not hands or not sounds:
             return self.pieces[0].start_ns, self.pieces[0].start_ns
