@@ -7,6 +7,7 @@ import multiprocessing
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from dataclasses import replace
 from itertools import count
@@ -83,9 +84,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Replay, write, report, and print what came of it.
 
+    Returns:
+        1 if one of several recordings could not be used; the report is on the others.
+
     Raises:
         FileNotFoundError: A file is missing.
-        ValueError: An argument is wrong, or a recording cannot be used.
+        ValueError: An argument is wrong, or no recording can be used.
     """
     tasks = tasks_of(args)
     if args.rerun is not None and (args.live or len(tasks) > 1):
@@ -93,14 +97,20 @@ def run(args: argparse.Namespace) -> int:
     console = make_console()
     if args.live:
         _replay_live(tasks, args, console)
+        failed: dict[Path, str] = {}
     elif len(tasks) > 1 and args.jobs > 1:
-        _replay_side_by_side(tasks, settings_of_arguments(args), args.jobs, console)
+        failed = _replay_side_by_side(tasks, settings_of_arguments(args), args.jobs, console)
     else:
-        _replay_in_turn(tasks, settings_of_arguments(args), args.jobs > 1, args.rerun, console)
+        failed = _replay_in_turn(tasks, settings_of_arguments(args), args.jobs > 1, args.rerun, console)
+    for error in failed.values():
+        line(console, "failed", error)
+    done = [task.out for task in tasks if task.bag not in failed]
+    if not done:
+        raise ValueError("; ".join(failed.values()))
     with console.status("writing the report"):
-        write_report([*(task.out for task in tasks), *args.compare], args.out.expanduser())
+        write_report([*done, *args.compare], args.out.expanduser())
     line(console, "report", str(args.out / "report.html"))
-    return 0
+    return 1 if failed else 0
 
 
 def tasks_of(args: argparse.Namespace) -> list[Task]:
@@ -159,9 +169,9 @@ def options_of(args: argparse.Namespace, audio_topic: str) -> Options:
 
 def _replay_in_turn(
     tasks: Sequence[Task], settings: ReplaySettings, helped: bool, rerun: Path | None, console: Console
-) -> None:
-    """One recording after the other, with a second process that predicts."""
-    replay = Replay(settings)
+) -> dict[Path, str]:
+    """One recording after the other, with a second process that predicts; return why some could not be used."""
+    replay, failed = Replay(settings), {}
     if helped:
         share_processors()
     with ExitStack() as stack:
@@ -178,20 +188,33 @@ def _replay_in_turn(
         teller = stack.enter_context(bar("replaying", [task.bag for task in tasks], lambda: news[0]))
         for task in tasks:
             watching = Watching(teller(task.bag), _ignore if log is None else log.moment, take)
-            _tell(console, task, replay_bag(replay, task, watching, helper))
+            try:
+                _tell(console, task, replay_bag(replay, task, watching, helper))
+            except ValueError as error:
+                failed[task.bag] = f"{error}"
+    return failed
 
 
-def _replay_side_by_side(tasks: Sequence[Task], settings: ReplaySettings, jobs: int, console: Console) -> None:
-    """Each recording in one of several processes."""
+def _replay_side_by_side(
+    tasks: Sequence[Task], settings: ReplaySettings, jobs: int, console: Console
+) -> dict[Path, str]:
+    """Each recording in one of several processes; return why some could not be used."""
+    failed = {}
     context, processes = multiprocessing.get_context("spawn"), min(jobs, len(tasks))
     with ProcessPoolExecutor(processes, context, _load, (settings, processes)) as pool:
         running = {pool.submit(_replay_one, task): task for task in tasks}
         try:
             for future in as_completed(running):
-                _tell(console, running[future], future.result())
+                try:
+                    _tell(console, running[future], future.result())
+                except ValueError as error:  # noqa: PERF203
+                    failed[running[future].bag] = f"{error}"
+        except BrokenProcessPool as error:
+            raise ValueError(f"replay: a process ended before its recording did (out of memory?): {error}") from error
         except BaseException:  # Ctrl-C, too: what has not begun does not begin
             pool.shutdown(cancel_futures=True)
             raise
+    return failed
 
 
 def _replay_live(tasks: Sequence[Task], args: argparse.Namespace, console: Console) -> None:

@@ -18,6 +18,7 @@ from rclpy.node import Node
 from rclpy.serialization import deserialize_message
 from rclpy.signals import SignalHandlerOptions
 from rclpy.task import Future
+from rosbags.rosbag2 import WriterError
 
 from hearing_hands_ros.record.bag_thread import BagThread
 from hearing_hands_ros.record.choice import TopicChoice
@@ -82,7 +83,7 @@ class BagRecorder(Node):
         self.state = RecordingState(str(self.path), 0.0, 0)
         try:
             self._bag = BagThread(self.path, self.p.flush_s, self.p.queue_mb * 1_000_000)
-        except OSError as error:
+        except (OSError, WriterError) as error:
             raise ValueError(f"bag_recorder: wanted to write '{self.path}', got: {error}") from error
         self._topics = BagSubscriptions(self, TopicChoice(namespace, named, audio, self.p.images != "none"))
         self._simulates = bool(self.get_parameter("use_sim_time").value)
@@ -128,7 +129,10 @@ class BagRecorder(Node):
         self._topics.look()
         now_s = time.monotonic()
         for topic, raw in self._check.sounds.values():
-            self._check.listen(topic, deserialize_message(raw, message_class(topic.type_name)), now_s)
+            try:
+                self._check.listen(topic, deserialize_message(raw, message_class(topic.type_name)), now_s)
+            except Exception as error:  # noqa: BLE001, PERF203  (whatever it holds: it is recorded)
+                self.get_logger().error(f"{topic.name}: {error}", throttle_duration_sec=10.0)
         self._check.sounds.clear()
         self._check.rate(now_s)
         self.state = self._state_of(self._bag, now_s - self._begin_s)
@@ -138,7 +142,10 @@ class BagRecorder(Node):
             name: TopicState(bag.messages[name], bag.dropped[name], self._topics.lost[name], heard.rate_hz)
             for name, heard in sorted(self._check.heard.items())
         }
-        free_bytes = shutil.disk_usage(self.path).free
+        try:
+            free_bytes = shutil.disk_usage(self.path).free
+        except OSError:  # the folder is gone: the bag's own fault says so
+            free_bytes = 0
         rate = (bag.file_bytes - self.state.file_bytes) / max(1e-3, seconds - self.state.seconds)
         lacks = self._check.lacks(self._begin_s + seconds, self._topics.troubles)
         full_in_s = free_bytes / rate if rate > 0 else float("inf")

@@ -163,6 +163,16 @@ class RecoveredMcap:
         except (ValueError, RuntimeError, EOFError, struct.error, zstd.ZstdError):
             self._broken_chunks += 1
             return
+        try:
+            first_ns, last_ns = self._read_down(content)
+        except (ValueError, struct.error):
+            self._broken_chunks += 1
+            return
+        if last_ns >= 0:
+            self._stretches.append(_Stretch(at, size, packed, first_ns, last_ns))
+
+    def _read_down(self, content: memoryview) -> tuple[int, int]:
+        """Take down schemas, channels and counts of a stretch; the first and last stamp of its messages."""
         first_ns, last_ns = 2**64, -1
         for op, body in _inside(content):
             if op == SCHEMA:
@@ -176,8 +186,7 @@ class RecoveredMcap:
                 if channel in self._channels:
                     self._tally.add(channel, stamp_ns)
                     first_ns, last_ns = min(first_ns, stamp_ns), max(last_ns, stamp_ns)
-        if last_ns >= 0:
-            self._stretches.append(_Stretch(at, size, packed, first_ns, last_ns))
+        return first_ns, last_ns
 
     def _add_channel(self, body: memoryview) -> None:
         key, schema = struct.unpack_from("<HH", body)

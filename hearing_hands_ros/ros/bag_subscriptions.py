@@ -89,6 +89,8 @@ class BagSubscriptions:
         latched = all(end.qos_profile.durability == DurabilityPolicy.TRANSIENT_LOCAL for end in ends)
         profile = kinds[0], best_effort, latched
         if self._profiles.get(name) == profile:
+            if name in self._subscriptions:
+                self.troubles.pop(name, None)  # whoever had another type is gone
             return
         if name in self._subscriptions:
             self._ears.destroy_subscription(self._subscriptions.pop(name))

@@ -166,7 +166,7 @@ def _facts(
     _check_facts(found)
     document = {"format": FORMAT, **asked, "recordings": [_row(facts) for facts in found]}
     if begun is None:
-        if out.is_dir() and any(out.iterdir()):
+        if out.is_dir() and any(path.name != WORK for path in out.iterdir()):
             raise ValueError(
                 f"--out: wanted a new folder or one of a dataset that was begun, got '{out}' with other things"
             )
@@ -174,6 +174,8 @@ def _facts(
     elif _same(begun) != _same(document):
         differs = [key for key in document if _same(begun).get(key) != _same(document)[key]]
         raise ValueError(f"--out: wanted a folder of the same dataset, got '{out}' of other {', '.join(differs)}")
+    if done:
+        shutil.rmtree(out / WORK, ignore_errors=True)  # of one that was cut off just before its end
     return None if done else found
 
 
