@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from hearing_hands_ros.sound.capture.families import TYPES
+from hearing_hands_ros.sound.capture.families import MICROPHONE, TYPES
 
 TRANSFORMS = ("/tf", "/tf_static")
 OWN = ("hands", "contacts", "predicted", "comparison", "scene/registration")
 DIAGNOSTICS = "/diagnostics"
-MICROPHONE = "heard/audio"
 DERIVED = ("predicted/", "comparison/picture", "spectrogram/image")  # can be made again of what is recorded
 AUDIO_INFO = "audio_common_msgs/msg/AudioInfo"
 IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
@@ -52,14 +51,13 @@ class TopicChoice:
         return any(name.startswith(self.namespace + start) for start in DERIVED)
 
     def _sounds(self, topics: Mapping[str, str], kept: Collection[str]) -> set[str]:
-        """One microphone, if it can be told which: a reader would have to be told else."""
+        """Our own microphone, once it is there; until then all that have sound, which then are kept beside it."""
         if self.audio:
             return {self.audio}
         found = {name for name, kind in topics.items() if kind in TYPES and not self._is_derived(name)}
-        if begun := found & set(kept):
-            return begun
+        begun = found & set(kept)
         own = self.namespace + MICROPHONE
-        return {own} if own in found else found
+        return {own} | begun if own in found else begun - set(self.named) or found
 
     def _images(self, topics: Mapping[str, str]) -> set[str]:
         """Each image once: colours compressed where a camera offers that, depth as it is."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.replay.recorded_bag import RecordedBag
 from hearing_hands_ros.sound.capture.block import Block
-from hearing_hands_ros.sound.capture.families import DECODERS, DESCRIBED, TYPES, DescribedBytes
+from hearing_hands_ros.sound.capture.families import DECODERS, DESCRIBED, MICROPHONE, TYPES, DescribedBytes
 from hearing_hands_ros.sound.capture.monitor import Limits, StreamMonitor
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class SoundSettings:
     """Which topic is listened to, and what is good sound; the parameters of `microphone` for the source 'topic'.
 
     Attributes:
-        topic: Name; empty where the recording has only one.
+        topic: Name; empty where the recording has only one, or one of the package's own microphone.
         topic_type: 'auto' or one of the types that are known.
         info_topic: Where AudioInfo is; empty for 'audio_info' beside the topic.
         sample_rate_hz: For bytes without AudioInfo; 0 for none.
@@ -129,6 +129,7 @@ def _choose(bag: RecordedBag, wanted: str) -> str:
     if not found:
         kinds = ", ".join(TYPES)
         raise ValueError(f"bag '{bag.path}': wanted a topic with sound ({kinds}), got none; it has: {bag.topics}")
-    if len(found) > 1:
+    own = [topic for topic in found if topic.endswith(f"/{MICROPHONE}")]
+    if len(found) > 1 and len(own) != 1:
         raise ValueError(f"bag '{bag.path}': wanted to be told which topic is the microphone's, got {', '.join(found)}")
-    return found[0]
+    return own[0] if own else found[0]

@@ -146,6 +146,7 @@ def test_everything_that_was_sent_is_in_the_bag_to_the_byte_after_ctrl_c(ros_dom
     diagnostics = ros_domain.diagnostics("bag_recorder")
     diagnostics.wait(WARN, "the microphone's lag is not calibrated", timeout_s=20.0)
     diagnostics.wait_for_value("seconds", lambda seconds: seconds >= 4.0)  # before, not everything was looked for
+    wait_until(lambda: "/heard/audio" in diagnostics.values, 10.0, lambda: str(diagnostics.values))
     diagnostics.wait_for_value("megabytes", lambda megabytes: megabytes > 2.0)
     assert int(re.match(r"(\d+) messages, \d\d+/s$", diagnostics.values["/tf"])[1]) > 100
     assert "no TF" not in diagnostics.statuses[-1].message, "the hand hangs below the scene's frame"

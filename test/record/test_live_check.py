@@ -104,9 +104,14 @@ def test_one_microphone_is_recorded_and_nothing_that_can_be_made_again():
     choice = TopicChoice(namespace="/left/", named=("/joint_states", "/absent"))
     assert choice.chosen(topics) == sorted(["/diagnostics", "/joint_states", "/left/heard/audio", *own])
     assert "/usb/audio" in choice.chosen(topics, kept=["/usb/audio"])
-    assert "/left/heard/audio" not in choice.chosen(topics, kept=["/usb/audio"])
+    assert "/left/heard/audio" in choice.chosen(topics, kept=["/usb/audio"]), "it was only found later"
+    asked = TopicChoice(namespace="/left/", named=("/usb/audio",))
+    assert {"/usb/audio", "/left/heard/audio"} <= set(asked.chosen(topics, kept=["/usb/audio"]))
     del topics["/left/heard/audio"]
     assert "/usb/audio" in choice.chosen(topics)
+    topics["/desk/audio"] = AUDIO
+    assert "/desk/audio" not in choice.chosen(topics, kept=["/usb/audio"]), "one microphone is enough"
+    assert "/desk/audio" in asked.chosen(topics, kept=["/usb/audio"]), "the one asked for may be no microphone"
     named = TopicChoice(namespace="/left/", audio="/left/predicted/audio")
     assert [name for name in named.chosen(topics) if "audio" in name] == ["/left/predicted/audio"]
 

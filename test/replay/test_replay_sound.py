@@ -146,6 +146,14 @@ def test_of_several_topics_one_must_be_chosen(tmp_path):
         hear(path, SoundSettings(topic="/c"))
 
 
+def test_the_package_s_own_microphone_is_taken_before_another(tmp_path):
+    topics = ("/a", "/left/heard/audio")
+    assert hear(record(tmp_path / "one", "hearing_hands_ros/msg/Audio", topics=topics))[1].topic == "/left/heard/audio"
+    two = record(tmp_path / "two", "hearing_hands_ros/msg/Audio", topics=(*topics, "/heard/audio"))
+    with pytest.raises(ValueError, match="which topic is the microphone's, got /a, /heard/audio, /left/heard/audio"):
+        hear(two)
+
+
 def test_bytes_of_which_nobody_says_what_they_are_are_refused_until_told(tmp_path):
     path = record(tmp_path / "bag", "audio_common_msgs/msg/AudioDataStamped")
     blocks, sound = hear(path, SoundSettings(info_topic="/nowhere"))

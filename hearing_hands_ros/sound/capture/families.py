@@ -142,3 +142,4 @@ DECODERS: dict[str, Callable[[Any], Block]] = {
 }
 DESCRIBED = ("audio_common_msgs/msg/AudioData", "audio_common_msgs/msg/AudioDataStamped")
 TYPES = (*DECODERS, *DESCRIBED)
+MICROPHONE = "heard/audio"  # the topic, relative to a namespace, of the package's own microphone
