@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+PYTEST = $(VENV)/bin/python -m pytest
 PIP = $(VENV)/bin/python -m pip --disable-pip-version-check
 INSTALLED = action cmake config demo hearing_hands_ros launch models msg srv tf2_msgs \
   CMakeLists.txt package.xml pyproject.toml setup.py README.md
@@ -20,7 +21,13 @@ demo: setup                  ## play the recorded hand into the live graph, writ
 
 test: setup-test lint             ## everything that continuous integration runs
 	@requirements/system.sh --browser
-	$(VENV)/bin/python -m pytest
+	@failed=0; \
+	echo "== tests, as many at once as there are cores"; \
+	OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(PYTEST) -m "not live" -n logical --maxprocesses 4 --dist worksteal || failed=1; \
+	echo "== tests in real time, two files at once"; \
+	$(PYTEST) -m live -n 2 --dist loadfile || \
+	  { [ $$? -eq 1 ] && echo "== those of them that failed, alone" && $(PYTEST) -m live --last-failed; } || failed=1; \
+	exit $$failed
 
 setup: $(VENV)/.installed
 

@@ -4,7 +4,7 @@
     hearing-hands dataset build out/robot/learn_*.mcap --scene demo/scene --params-file demo/params.yaml \
       --origin simulated --out out/learn
     hearing-hands dataset build out/robot/held_*.mcap --scene demo/scene --params-file demo/params.yaml \
-      --origin simulated --split recording --val-share 0.5 --test-share 0.49 --out out/held
+      --origin simulated --hold-out recording --val-share 0.5 --test-share 0.49 --out out/held
     hearing-hands train finetune out/learn --out out/mine
     python bench/finetune.py out/held --model models/compact --model out/mine
 

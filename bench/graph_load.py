@@ -40,7 +40,7 @@ from hearing_hands_ros.demo import heard, motion  # noqa: E402
 from hearing_hands_ros.demo.bag import AUDIO_TYPE, BLOCK_S, MICROPHONE_FRAME  # noqa: E402
 from hearing_hands_ros.demo.build import START_NS, record  # noqa: E402
 from hearing_hands_ros.demo.evaluate import ANOMALIES, TrueEvent, evaluate  # noqa: E402
-from hearing_hands_ros.demo.normal import unheard  # noqa: E402
+from hearing_hands_ros.demo.normal import heard_in_demo  # noqa: E402
 from hearing_hands_ros.demo.recording import Recording  # noqa: E402
 from hearing_hands_ros.graph import (  # noqa: E402
     DEMO_CALIBRATION,
@@ -91,8 +91,8 @@ def played(seconds: float, folder: Path, first_seed: int = FIRST_SEED, *, odd: b
         first_seed: Of the first plan; the next one has the next; some cannot be made.
         odd: Some of them are odd, and some sounds have no touch.
     """
-    known = {Path(row["file"]).relative_to("held_out").as_posix() for row in unheard(DEMO) if "held_out" in row["file"]}
-    rows = [row for row in heard.recordings(DEMO / "held_out") if row["file"] not in known]
+    in_demo = heard_in_demo(DEMO)
+    rows = [row for row in heard.recordings(DEMO / "held_out") if row["file"] in in_demo]
     (folder / "bank.yaml").write_text(yaml.safe_dump({"recordings": [dict(row) for row in rows]}))
     events: list[motion.Event] = []
     waves, truth, now_s = [], list[TrueEvent](), 0.0

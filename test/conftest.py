@@ -1,15 +1,14 @@
-"""What tests of all folders share: a ROS domain of their own."""
+"""What tests of all folders share: a ROS domain of their own, the demo's scene, small networks; and which are live."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import random
-import socket
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import domains
 import pytest
 from hypothesis import settings
 
@@ -25,21 +24,8 @@ if os.environ.get("CI"):
 
 @pytest.fixture(scope="session")
 def free_domain() -> Callable[[], int]:
-    """Give a ROS domain whose discovery ports nobody uses (Linux: up to 101), another one at each call."""
-
-    def find() -> int:
-        for domain in random.sample(range(1, 102), 101):
-            with contextlib.ExitStack() as sockets:
-                try:
-                    for offset in (0, 10, 11, 12, 13, 14, 15):
-                        sock = sockets.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-                        sock.bind(("", 7400 + 250 * domain + offset))
-                except OSError:
-                    continue
-                return domain
-        pytest.fail("no free ROS_DOMAIN_ID in 1..101")
-
-    return find
+    """Give a ROS domain that nobody uses, another one at each call."""
+    return domains.free_domain
 
 
 @pytest.fixture
@@ -143,11 +129,19 @@ def small_published(small_encoders: Callable[[int], str]) -> Callable[..., Path]
 LIVE = {"free_domain", "private_domain", "ros_domain", "shared_ros_domain"}
 
 
+def pytest_configure() -> None:
+    """Let what tests start be interrupted: a shell's background jobs ignore Ctrl-C, and so does all that they start."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give tests over DDS in real time a second chance: what else the machine does is not theirs to say.
+    """Mark tests over DDS as live, and give all live ones a second chance: a busy machine is not their fault.
 
     A test that needed it is listed as RERUN in the summary.
     """
     for item in items:
         if LIVE & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.live)
+        if item.get_closest_marker("live"):
             item.add_marker(pytest.mark.flaky(reruns=1))

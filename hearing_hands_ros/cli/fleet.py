@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
+from hearing_hands_ros.cli.options import (
+    add_jobs,
+    add_labels,
+    add_params_file,
+    add_recordings,
+    add_sight,
+    check_jobs,
+    params_file_of,
+)
 from hearing_hands_ros.cli.scene.places import make_console
-from hearing_hands_ros.fleet.cell import FAILED, Cell, Outcome
+from hearing_hands_ros.fleet.cell import FAILED, Cell, Outcome, is_same_recording
 from hearing_hands_ros.fleet.row import rows_of
 from hearing_hands_ros.fleet.table import for_terminal, write_tables
 from hearing_hands_ros.fleet.work import on_ray, on_this_machine
-from hearing_hands_ros.graph import argument_field
 
 CELLS = "cells"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `fleet`."""
-    parser.add_argument("bags", type=Path, nargs="+", metavar="BAG", help="rosbag2 folders, .mcap or .db3 files")
-    parser.add_argument("--scene", type=Path, required=True, help="folder of the scene that was touched")
+    add_recordings(parser)
+    add_params_file(parser)
+    add_labels(parser)
+    add_sight(parser)
     parser.add_argument(
-        "--models", type=Path, nargs="+", required=True, metavar="MODEL", help="folders of checkpoints or sound banks"
+        "--model",
+        type=Path,
+        action="append",
+        required=True,
+        metavar="FOLDER",
+        help="folder of a model that predicts; once for each",
     )
     parser.add_argument(
         "--calibration",
@@ -31,26 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="scores of normal touches: once for each model, in their order, for each is of one model; default: none, "
-        "and every verdict is UNKNOWN",
+        help="scores of normal touches: once for each --model, in their order, for each is of one model; default: "
+        "none, and every verdict is UNKNOWN",
     )
-    parser.add_argument(
-        "--labels",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="YAML with what is known of the touches: once for each BAG, in their order",
-    )
-    parser.add_argument("--params-file", type=Path, metavar="FILE", help="parameters of the graph")
-    parser.add_argument("--audio-topic", default="", help="of the microphone; default: a recording's only one")
-    for name in ("views", "device"):
-        item = argument_field(name)
-        choices = [choice for choice in item.metadata["choices"] if choice]
-        parser.add_argument(f"--{name}", choices=choices, default="", help=item.metadata["description"])
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="results and tables; added to")
     where = parser.add_mutually_exclusive_group()
-    where.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="replays at a time; default: %(default)s")
+    add_jobs(where)
     where.add_argument("--ray", action="store_true", help="on a Ray cluster that sees all paths, or one started here")
 
 
@@ -62,17 +63,21 @@ def run(args: argparse.Namespace) -> int:
         ValueError: There are not as many calibrations as models, or labels as recordings.
         ImportError: Ray is wanted and not installed.
     """
-    if args.jobs < 1:
-        raise ValueError(f"--jobs: wanted 1 or more, got {args.jobs}")
+    check_jobs(args.jobs)
     cells = _cells(args)
     out = args.out.expanduser().absolute()
     out.mkdir(parents=True, exist_ok=True)
-    coming = on_ray(cells, out / CELLS) if args.ray else on_this_machine(cells, out / CELLS, args.jobs)
     outcomes: dict[Cell, Outcome] = {}
-    for outcome in coming:
-        outcomes[outcome.cell] = outcome
-        told = f"{outcome.cell.bag.name} with {outcome.cell.name_of_model}: {outcome.state} {outcome.reason}"
-        print(f"{len(outcomes)} of {len(cells)}: {told.rstrip()}", file=sys.stderr)
+    working = on_ray(cells, out / CELLS) if args.ray else on_this_machine(cells, out / CELLS, args.jobs)
+    try:
+        with closing(working) as coming:
+            for outcome in coming:
+                outcomes[outcome.cell] = outcome
+                told = f"{outcome.cell.bag.name} with {outcome.cell.name_of_model}: {outcome.state} {outcome.reason}"
+                print(f"{len(outcomes)} of {len(cells)}: {told.rstrip()}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print(f"stopped: {len(outcomes)} of {len(cells)} are done, and the same command goes on", file=sys.stderr)
+        raise
     rows = rows_of([outcomes[cell] for cell in cells])
     written = write_tables(out, rows)
     console = make_console()
@@ -85,17 +90,33 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _cells(args: argparse.Namespace) -> list[Cell]:
-    """Every recording with every model."""
-    calibrations = _each(args.calibration, args.models, "--calibration", "model")
-    labels = _each(args.labels, args.bags, "--labels", "recording")
+    """Every recording with every model; what is given twice counts once, and that is said."""
+    bags, models = [_whole(bag) for bag in args.bags], [_whole(model) for model in args.model]
+    calibrations = _each(args.calibration, models, "--calibration", "model")
+    labels = _each(args.labels * (len(bags) if len(args.labels) == 1 else 1), bags, "--labels", "recording")
     scene, *_ = _there([args.scene], "--scene")
-    params = _there([args.params_file], "--params-file")[0] if args.params_file else None
-    made = [
-        Cell(_whole(bag), _whole(model), scene, calibration, params, truth, args.audio_topic, args.views, args.device)
-        for model, calibration in zip(args.models, calibrations, strict=True)
-        for bag, truth in zip(args.bags, labels, strict=True)
+    params = params_file_of(args)
+    known = _once(list(zip(bags, labels, strict=True)), is_same_recording)
+    judges = _once(list(zip(models, calibrations, strict=True)), lambda one, other: one.resolve() == other.resolve())
+    return [
+        Cell(bag, model, scene, calibration, params, truth, args.audio_topic, args.views, args.device)
+        for model, calibration in judges
+        for bag, truth in known
     ]
-    return list(dict.fromkeys(made))
+
+
+def _once(
+    given: Sequence[tuple[Path, Path | None]], is_same: Callable[[Path, Path], bool]
+) -> list[tuple[Path, Path | None]]:
+    """Recordings with labels, or models with calibrations, without those that are there before."""
+    found: list[tuple[Path, Path | None]] = []
+    for path, beside in given:
+        twin = next((other for other, known in found if known == beside and is_same(other, path)), None)
+        if twin is None:
+            found.append((path, beside))
+        else:
+            print(f"'{path}' is the same as '{twin}' and counts once", file=sys.stderr)
+    return found
 
 
 def _each(given: Sequence[Path], of: Sequence[Path], name: str, what: str) -> Sequence[Path | None]:

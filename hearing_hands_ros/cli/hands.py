@@ -12,7 +12,15 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from hearing_hands_ros.cli.scene.places import line, make_console, make_status, new_place
-from hearing_hands_ros.hands_from_video.camera_place import CameraPlace, TfCamera, camera_place
+from hearing_hands_ros.hands_from_video.camera_place import (
+    BEGINS,
+    ENDS,
+    HIDDEN,
+    UNKNOWN,
+    CameraPlace,
+    TfCamera,
+    camera_place,
+)
 from hearing_hands_ros.hands_from_video.detection import HandSource
 from hearing_hands_ros.hands_from_video.finding import FoundHands, find_hands
 from hearing_hands_ros.hands_from_video.frames import CameraBag, Topics
@@ -26,7 +34,9 @@ from hearing_hands_ros.scene.sim3 import Sim3
 
 PALM_MM = (40.0, 140.0)
 REMARKS = (
-    "images without a camera pose",
+    "images without a stamp",
+    "images whose stamps repeat or go back",
+    *(f"images without a camera pose: {lack}" for lack in (BEGINS, ENDS, UNKNOWN, HIDDEN)),
     "images that cannot be read",
     "hands that fit no hand",
     "hands seen for a moment only",
@@ -80,6 +90,8 @@ def run(args: argparse.Namespace) -> int:
         line(console, "depth", f"'{camera.depth_topic}'" if camera.depth_topic else "none: from the size of the hand")
         line(console, "camera", str(place))
         _tell(console, found)
+        if camera.clocks.trouble and isinstance(place, TfCamera):
+            line(console, "note", camera.clocks.trouble)
         if isinstance(source, KeypointFile) and source.used < len(source):
             line(
                 console, "note", f"{len(source) - source.used} of {len(source)} hands in the file are of no image here"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -17,8 +15,18 @@ from rich.console import Console
 
 from hearing_hands_ros.cli.calibrate.recordings import bar, check_bags
 from hearing_hands_ros.cli.demo import own_domain
+from hearing_hands_ros.cli.options import (
+    add_jobs,
+    add_labels,
+    add_params_file,
+    add_recordings,
+    add_sight,
+    check_jobs,
+    params_file_of,
+    replay_settings,
+)
 from hearing_hands_ros.cli.scene.places import line, make_console
-from hearing_hands_ros.graph import Options, argument_field, predict_graph, share_directory
+from hearing_hands_ros.graph import Options, predict_graph, share_directory
 from hearing_hands_ros.replay.ahead import Helper, share_processors
 from hearing_hands_ros.replay.facts import Task
 from hearing_hands_ros.replay.live import replay_live
@@ -34,8 +42,11 @@ from hearing_hands_ros.rerun_log.log import RerunLog
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `replay`."""
-    parser.add_argument("bags", type=Path, nargs="+", metavar="BAG", help="rosbag2 folders, .mcap or .db3 files")
-    parser.add_argument("--scene", type=Path, required=True, help="folder of the scene that was touched")
+    add_recordings(parser)
+    add_params_file(parser)
+    add_labels(parser)
+    add_sight(parser)
+    add_jobs(parser)
     parser.add_argument("--model", type=Path, help="folder of the model that predicts; default: the one that ships")
     parser.add_argument(
         "--out",
@@ -45,28 +56,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="for the results; of several recordings each gets a folder of its name in it",
     )
     parser.add_argument("--calibration", type=Path, metavar="FILE", help="scores of normal touches")
-    parser.add_argument(
-        "--params-file",
-        type=Path,
-        metavar="FILE",
-        help="parameters of the graph, such as `calibrate` writes and the hand's frames",
-    )
-    parser.add_argument("--audio-topic", default="", help="of the microphone; default: the recording's only one")
-    for name in ("views", "device"):
-        item = argument_field(name)
-        choices = [choice for choice in item.metadata["choices"] if choice]
-        parser.add_argument(f"--{name}", choices=choices, help=item.metadata["description"])
-    parser.add_argument(
-        "--labels",
-        type=Path,
-        action="append",
-        default=[],
-        metavar="FILE",
-        help="YAML with what is known of the touches; once for all recordings, or once for each in their order",
-    )
-    parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 1, metavar="N", help="processes at work; default: %(default)s"
-    )
     parser.add_argument("--live", action="store_true", help="through the running ROS graph, in real time")
     parser.add_argument(
         "--compare",
@@ -99,9 +88,11 @@ def run(args: argparse.Namespace) -> int:
         _replay_live(tasks, args, console)
         failed: dict[Path, str] = {}
     elif len(tasks) > 1 and args.jobs > 1:
-        failed = _replay_side_by_side(tasks, settings_of_arguments(args), args.jobs, console)
+        failed = _replay_side_by_side(tasks, replay_settings(options_of(args), args.audio_topic), args.jobs, console)
     else:
-        failed = _replay_in_turn(tasks, settings_of_arguments(args), args.jobs > 1, args.rerun, console)
+        failed = _replay_in_turn(
+            tasks, replay_settings(options_of(args), args.audio_topic), args.jobs > 1, args.rerun, console
+        )
     for error in failed.values():
         line(console, "failed", error)
     done = [task.out for task in tasks if task.bag not in failed]
@@ -119,8 +110,7 @@ def tasks_of(args: argparse.Namespace) -> list[Task]:
     Raises:
         ValueError: A recording cannot be opened, two have the same name, or there are not as many labels.
     """
-    if args.jobs < 1:
-        raise ValueError(f"--jobs: wanted 1 or more, got {args.jobs}")
+    check_jobs(args.jobs)
     bags, out = check_bags(args.bags), args.out.expanduser()
     if out.exists() and not out.is_dir():
         raise ValueError(f"--out: wanted a folder, got the file '{out}'")
@@ -144,25 +134,19 @@ def tasks_of(args: argparse.Namespace) -> list[Task]:
     return [Task(bag, out / name, known) for bag, name, known in zip(bags, names, labels, strict=True)]
 
 
-def settings_of_arguments(args: argparse.Namespace) -> ReplaySettings:
-    """Settings that the launch files would give the nodes for the same arguments.
+def options_of(args: argparse.Namespace, audio_topic: str = "") -> Options:
+    """The same as arguments of the launch files.
 
     Raises:
-        ValueError: A file or folder is missing, or a parameter is wrong.
+        FileNotFoundError: The parameter file is not there.
     """
-    settings = settings_of(predict_graph(options_of(args, args.audio_topic or "/audio"), share_directory()))
-    return replace(settings, sound=replace(settings.sound, topic=args.audio_topic))
-
-
-def options_of(args: argparse.Namespace, audio_topic: str) -> Options:
-    """The same as arguments of the launch files."""
     return Options(
         scene=str(args.scene),
         model=str(args.model or ""),
         calibration=str(args.calibration or ""),
-        params_file=str(args.params_file or ""),
-        views=args.views or "",
-        device=args.device or "",
+        params_file=str(params_file_of(args) or ""),
+        views=args.views,
+        device=args.device,
         microphone=f"topic:{audio_topic}",
     )
 

@@ -6,8 +6,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
-import sys
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Final
 import yaml
 
 from hearing_hands_ros import __version__
+from hearing_hands_ros.fleet.leash import Leash
 from hearing_hands_ros.replay.result import read_results
 
 BLOCK: Final = 1 << 20
@@ -93,13 +92,14 @@ class Outcome:
     folder: Path | None = None
 
 
-def replayed(cell: Cell, cells: Path, processors: int) -> Outcome:
+def replayed(cell: Cell, cells: Path, processors: int, leash: Leash) -> Outcome:
     """Replay a cell in a process of its own, unless its results are there; whatever goes wrong is its outcome.
 
     Args:
         cell: The cell.
         cells: Folder that holds a folder for each cell.
         processors: That it may use.
+        leash: Ends it.
     """
     try:
         folder = cells / f"{cell.bag.stem}-{cell.name_of_model}-{cell.key()[:16]}"
@@ -108,7 +108,7 @@ def replayed(cell: Cell, cells: Path, processors: int) -> Outcome:
         draft = folder.with_name(f"{folder.name}.part")
         shutil.rmtree(draft, ignore_errors=True)
         draft.parent.mkdir(parents=True, exist_ok=True)
-        reason = _run(cell.words(draft, processors), processors) or read_results(draft).run.ended
+        reason = _run(cell.words(draft, processors), processors, leash) or read_results(draft).run.ended
         if reason:
             return Outcome(cell, FAILED, reason)
         shutil.rmtree(folder, ignore_errors=True)
@@ -127,10 +127,33 @@ def digest(path: Path) -> str:
     if not path.exists():
         raise FileNotFoundError(f"wanted a file or a folder, found nothing at '{path}'")
     found = hashlib.sha256()
-    for file in [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file()):
+    for file in _files(path):
         now = file.stat()
         found.update(f"{file.relative_to(path)} {_contents(file, now.st_size, now.st_mtime_ns)}\n".encode())
     return found.hexdigest()
+
+
+def is_same_recording(one: Path, other: Path) -> bool:
+    """Whether two bags hold the same messages, byte for byte, whatever they and their files are called.
+
+    Raises:
+        OSError: One cannot be read.
+    """
+    if one.resolve() == other.resolve():
+        return True
+    sizes, contents = [], []
+    for bag in (one, other):
+        files = [file for file in _files(bag) if file.suffix != ".yaml"]
+        stats = [file.stat() for file in files]
+        sizes.append([stat.st_size for stat in stats])
+        contents.append([(file, stat.st_size, stat.st_mtime_ns) for file, stat in zip(files, stats, strict=True)])
+    return sizes[0] == sizes[1] != [] and all(
+        _contents(*mine) == _contents(*theirs) for mine, theirs in zip(*contents, strict=True)
+    )
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file())
 
 
 @lru_cache(maxsize=4096)  # each recording is asked for once a model
@@ -161,17 +184,10 @@ def _is_whole(folder: Path) -> bool:
         return False
 
 
-def _run(words: list[str], processors: int) -> str:
+def _run(words: list[str], processors: int, leash: Leash) -> str:
     """Run a `hearing-hands` command; say why it failed, empty if it did not."""
     limits = {name: str(processors) for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS") if name not in os.environ}
-    done = subprocess.run(
-        [sys.executable, "-m", "hearing_hands_ros.cli.main", *words],
-        env={**os.environ, **limits},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = leash.run(words, {**os.environ, **limits})
     if done.returncode == 0:
         return ""
     said = [line.strip() for line in done.stderr.splitlines() if line.strip()]

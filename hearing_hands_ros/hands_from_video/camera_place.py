@@ -18,9 +18,18 @@ PROBE = 30  # images after which TF is not expected to know the camera any more
 LOOKS = 9  # images that must agree for a camera to stand
 AGREE_M, AGREE_DEG = 0.01, 0.7
 
+BEGINS, ENDS, UNKNOWN = "TF begins after them", "TF ends before them", "TF does not lead from it to the scene"
+HIDDEN = "they do not show the scene"
+
 
 class CameraPlace(Protocol):
-    """Anything that knows where the camera is."""
+    """Anything that knows where the camera is.
+
+    Attributes:
+        lacks: Why it did not know it last, in a few words.
+    """
+
+    lacks: str
 
     def learn(self, edge: Edge, is_static: bool) -> None:
         """Take an edge of TF."""
@@ -38,10 +47,11 @@ class TfCamera:
 
     Attributes:
         why: What TF said last when it did not know.
+        lacks: The same in a few words.
     """
 
     def __init__(self, bundle: SceneBundle) -> None:
-        self.why = "no image"
+        self.why, self.lacks = "no image", ""
         self._frame_id, self._camera = bundle.frame_id, ""
         self._tree = TransformTree()
         w, x, y, z = (float(value) for value in bundle.rotation_wxyz)
@@ -62,10 +72,17 @@ class TfCamera:
         try:
             _, x, y, z, qx, qy, qz, qw = self._tree.lookup(self._frame_id, frame.frame_id, frame.stamp_ns)
         except TransformException as error:
-            self.why = str(error)
+            self.why, self.lacks = str(error), self._lack(frame)
             return None
         self._camera = frame.frame_id
         return Sim3(1.0, np.array([qw, qx, qy, qz]), np.array([x, y, z]))
+
+    def _lack(self, frame: CameraFrame) -> str:
+        try:
+            latest_ns = self._tree.latest_common_time(self._frame_id, frame.frame_id)
+        except TransformException:
+            return UNKNOWN
+        return ENDS if frame.stamp_ns > latest_ns else BEGINS
 
 
 class LocatedCamera:
@@ -81,6 +98,7 @@ class LocatedCamera:
     """
 
     def __init__(self, bundle: SceneBundle, camera: CameraBag) -> None:
+        self.lacks = HIDDEN
         self._localizer, self._scale, self._lens = Localizer(bundle), bundle.scale, camera.lens
         self._why = "no image"
         poses = [pose for frame in camera.sample(LOOKS) if (pose := self._located(frame)) is not None]
@@ -122,14 +140,15 @@ def camera_place(bundle: SceneBundle, camera: CameraBag) -> CameraPlace:
             probe.learn(edge, is_static)
         if probe.scene_from_camera(frame) is not None:
             return TfCamera(bundle)
-        if count == PROBE:
+        if count >= PROBE and probe.lacks not in (BEGINS, ENDS):  # TF that knows it at other times may yet come
             break
     try:
         return LocatedCamera(bundle, camera)
     except (ValueError, FileNotFoundError) as error:
         raise ValueError(
             f"bag '{camera.bag.path}': wanted the place of the camera of '{camera.image_topic}', from TF or from the "
-            f"scene's photos, got neither: TF: {probe.why}; photos: {error}"
+            f"scene's photos, got neither: TF: {'; '.join(filter(None, (probe.why, camera.clocks.trouble)))}; "
+            f"photos: {error}"
         ) from error
 
 

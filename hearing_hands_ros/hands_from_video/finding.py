@@ -16,6 +16,7 @@ from hearing_hands_ros.hands_from_video.placing import Seen, place_hand
 from hearing_hands_ros.hands_from_video.rays import rays_of
 from hearing_hands_ros.hands_from_video.scene_depth import SceneDepth
 from hearing_hands_ros.hands_from_video.smoothing import smoothed
+from hearing_hands_ros.hands_from_video.stamps import in_order
 from hearing_hands_ros.hands_from_video.tracks import Sighting, Track, named, tracks_of
 from hearing_hands_ros.motion.hands import HANDS, KEYPOINTS
 from hearing_hands_ros.motion.window import NANOSECONDS
@@ -87,16 +88,21 @@ def find_hands(
     counts: Counter[str] = Counter()
     names = {name for hand in range(len(HANDS)) for name in frame_names(hand)}
     seen: list[list[Sighting]] = []
+    stamps_ns: list[int] = []
     for frame, edges in camera.frames():
         for edge, is_static in edges:
             if edge[1].removeprefix("/") in names:
                 raise ValueError(f"bag '{camera.bag.path}': wanted TF without hands, got the frame '{edge[1]}'")
             place.learn(edge, is_static)
         counts["images"] += 1
+        stamps_ns.append(frame.stamp_ns)
         seen.append(_look(camera, frame, source, place, scene, palm, counts))
         tell(counts["images"] / max(1, camera.image_count))
-    tracks = [track for track in tracks_of(seen) if len(track.sightings) >= LEAST_SIGHTINGS]
-    counts["hands seen for a moment only"] = counts["hands"] - sum(len(track.sightings) for track in tracks)
+    ordered = [seen[number] for number in in_order(stamps_ns)]
+    counts["images without a stamp"] = camera.unstamped
+    counts["images whose stamps repeat or go back"] = len(seen) - len(ordered)
+    tracks = [track for track in tracks_of(ordered) if len(track.sightings) >= LEAST_SIGHTINGS]
+    counts["hands seen for a moment only"] = sum(map(len, ordered)) - sum(len(track.sightings) for track in tracks)
     left, right = named(tracks)
     counts["hands called left that are right, or the other way round"] = sum(
         (sighting.right > 0.5) != bool(side)
@@ -120,7 +126,7 @@ def _look(
     """Hands of one image in the scene's frame."""
     pose = place.scene_from_camera(frame)
     if pose is None:
-        counts["images without a camera pose"] += 1
+        counts[f"images without a camera pose: {place.lacks}"] += 1
         return []
     try:
         detections, depth = source.detect(frame), frame.depth_m

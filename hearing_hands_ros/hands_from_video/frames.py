@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hearing_hands_ros.hands_from_video.clocks import Clocks
 from hearing_hands_ros.hands_from_video.depth_messages import depth_of, is_depth
 from hearing_hands_ros.replay.hands import TF_TOPICS, TF_TYPE
 from hearing_hands_ros.replay.recorded_bag import RecordedBag
@@ -89,6 +90,8 @@ class CameraBag:
     Attributes:
         lens: Of the camera.
         image_count: How many images there are.
+        unstamped: How many of those that `frames` read last have no stamp.
+        clocks: Of those images and of TF.
 
     Raises:
         ValueError: A topic is missing or not the only one, or the camera is not calibrated.
@@ -106,6 +109,7 @@ class CameraBag:
         info = self._first(self._one("CameraInfo", given, infos))
         self.lens: Lens = lens_of(info, rectified="rect" in self.image_topic)
         self.image_count = sum(connection.msgcount for connection in self._image)
+        self.unstamped, self.clocks = 0, Clocks()
 
     @property
     def image_topic(self) -> str:
@@ -125,6 +129,7 @@ class CameraBag:
         """
         tf = [c for c in self.bag.connections if c.topic in TF_TOPICS and c.msgtype == TF_TYPE]
         of_image, of_depth = ({c.id for c in connections} for connections in (self._image, self._depth))
+        self.unstamped, self.clocks = 0, Clocks()
         waiting: deque[tuple[int, CameraFrame]] = deque()
         depths: deque[tuple[int, Any]] = deque()
         edges: list[tuple[Edge, bool]] = []
@@ -141,15 +146,22 @@ class CameraBag:
             if connection.id in of_image:
                 message = self.bag.deserialize(connection, raw)
                 if (stamp_ns := stamp_ns_of(message)) > 0:
+                    self.clocks.image(received_ns, stamp_ns)
                     waiting.append((received_ns, CameraFrame(stamp_ns, message.header.frame_id, message)))
+                else:
+                    self.unstamped += 1
             elif connection.id in of_depth:
                 message = self.bag.deserialize(connection, raw)
                 depths.append((stamp_ns_of(message), message))
                 while depths[0][0] < depths[-1][0] - 2 * WAIT_NS:
                     depths.popleft()
             else:
+                is_static = connection.topic == "/tf_static"
                 with suppress(MalformedMessageError):
-                    edges += ((edge, connection.topic == "/tf_static") for edge in edges_in_bytes(raw))
+                    for edge in edges_in_bytes(raw):
+                        edges.append((edge, is_static))
+                        if not is_static:
+                            self.clocks.tf(received_ns, edge[2])
         yield from until(float("inf"))
 
     def sample(self, count: int) -> Iterator[CameraFrame]:

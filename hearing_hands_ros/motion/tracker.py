@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hearing_hands_ros.motion.contact import ContactDetector, ContactSettings, Surface, Touch
 from hearing_hands_ros.motion.hands import HANDS, KEYPOINTS
+from hearing_hands_ros.motion.settling import has_settled
 from hearing_hands_ros.motion.window import NANOSECONDS, HandFrames, HandWindow, frame_stamp_ns
 
 
@@ -55,7 +56,7 @@ class TrackedFrame:
     Attributes:
         valid: (2,) by hand; a hand that jumped or is not finite is not.
         touches: Those that began or ended, in the order of time.
-        window: The window, if one is due: every stride, and at once when a touch begins or ends.
+        window: The window, if one is due: every stride, and at once when a touch begins or ends, or may be over soon.
     """
 
     valid: NDArray[np.bool_]
@@ -81,6 +82,7 @@ class SceneHandTracker:
         self._detector = ContactDetector(surface, contact, first_id)
         self._window = HandWindow(settings.frames, settings.rate_hz)
         self._ended: deque[Touch] = deque()
+        self._settled: set[int] = set()
         self._last = np.full((len(HANDS), KEYPOINTS, 3), np.nan)
         self._last_ns = [0] * len(HANDS)
 
@@ -123,7 +125,7 @@ class SceneHandTracker:
         oldest_ns = stamp_ns - int(self.settings.window_s * NANOSECONDS)
         while self._ended and self._ended[0].end_ns < oldest_ns:
             self._ended.popleft()
-        due = bool(changed) or frame % self.settings.stride_frames == 0
+        due = self._settles() or bool(changed) or frame % self.settings.stride_frames == 0
         return TrackedFrame(valid, changed, self.window() if due else None)
 
     def window(self) -> TrackedWindow | None:
@@ -133,3 +135,12 @@ class SceneHandTracker:
             return None
         touches = sorted([*self._ended, *self._detector.open_touches()], key=lambda touch: touch.start_ns)
         return TrackedWindow(hands, tuple(touches))
+
+    def _settles(self) -> bool:
+        """Whether a touch that went on until now may be over soon."""
+        before, self._settled = self._settled, set()
+        going_on = self._detector.open_touches()
+        hands = self._window.frames() if going_on else None
+        if hands is not None:
+            self._settled = {touch.id for touch in going_on if has_settled(hands, touch, touch.slides)}
+        return bool(self._settled - before)

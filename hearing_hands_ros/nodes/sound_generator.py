@@ -20,7 +20,7 @@ from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.msg import Audio, ContactEvent, HandTrajectory, MelSpectrogram, SoundPrediction
 from hearing_hands_ros.predictors.candidates import contact_of, cut, find_touches
 from hearing_hands_ros.predictors.checked import predict_checked
-from hearing_hands_ros.predictors.protocol import HandMotion, Prediction
+from hearing_hands_ros.predictors.protocol import Contact, HandMotion, Prediction
 from hearing_hands_ros.predictors.registry import load_predictor, load_streamer
 from hearing_hands_ros.predictors.touch_windows import TouchWindow, TouchWindows
 from hearing_hands_ros.predictors.worker import Worker
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from hearing_hands_ros.vision.view_features import Mode
 
 HANDS_WAIT_S = 1.0  # the tracker sends a window twice a second
-MOST_EARLY = 8  # touches that go on at a time
+MOST_EARLY = 8  # candidates of touches that go on
 MOST_HANGING = 3  # predictions that may hang, each on a thread that cannot be ended
 CHECK_S = 0.1
 
@@ -127,7 +127,7 @@ class SoundGenerator(ManagedNode):
         self._last_error = ""
         self._touches = TouchWindows(self.p.lead_s, self.p.tail_s)
         self._waiting: deque[Future[Any]] = deque()
-        self._early: dict[tuple[int, int], tuple[HandMotion, Future[Any]]] = {}
+        self._early: dict[HandMotion, Future[Any]] = {}
         if streamer is not None:  # last of all: what makes topics must not be made twice when something is refused
             self._stream = PredictedStream(self, streamer, self._predictor.config, self._submit_piece, self._fail)
         gc.freeze()  # what was loaded stays: the collector need not look through it while a prediction is waited for
@@ -219,12 +219,19 @@ class SoundGenerator(ManagedNode):
             self._stream.push(motion, message.header.frame_id)
 
     def _begin(self, candidate: HandMotion) -> None:
-        """Predict a touch that has just begun, so that its prediction is there when it is over."""
+        """Predict a touch that goes on, so that its prediction is there when it is over."""
+        self._forget(candidate.contacts[-1], begun=False)
         future = self._worker.submit(self._predict_touch, candidate, allowed_s=self.p.deadline_s)
         if future is not None:
-            self._early[candidate.contacts[-1].key] = candidate, future
+            self._early[candidate] = future
             while len(self._early) > MOST_EARLY:  # of a tracker that tells of no end
-                self._early.pop(next(iter(self._early)))[1].cancel()
+                self._early.pop(next(iter(self._early))).cancel()
+
+    def _forget(self, touch: Contact, *, begun: bool) -> None:
+        """Let go of the predictions of a touch that nobody has begun with, or of all."""
+        for candidate in [each for each in self._early if each.contacts[-1].key == touch.key]:
+            if self._early[candidate].cancel() or begun:
+                del self._early[candidate]
 
     def _since(self, motion: HandMotion) -> int | None:
         """Return the time after which touches that end are ours to predict; None while the clock stands at zero.
@@ -254,16 +261,15 @@ class SoundGenerator(ManagedNode):
             if oldest.cancel():
                 self._counts["dropped"] += 1
                 self._fail(f"sound_generator: {self.p.queue} touches are waiting, dropped the oldest")
-        candidate, future = self._early.pop(window.contacts[-1].key, (None, None))
-        if future is not None and (candidate is not window.candidate or future.cancel()):
-            future = None  # it was no tap, or nobody has begun
-        if future is None:
+        future = self._early.pop(window.candidate, None)
+        self._forget(window.contacts[-1], begun=True)
+        if future is None or future.cancel():  # it could not be known, or nobody has begun
             future = self._worker.submit(
                 self._predict_touch, window.candidate, allowed_s=self.p.deadline_s, urgent=True
             )
         if future is not None:
             self._waiting.append(future)
-            future.add_done_callback(partial(self._on_predicted, events, window.contacts[-1].end_ns))
+            future.add_done_callback(partial(self._on_predicted, events, window))
 
     def _submit_batch(
         self, predict: Callable[..., Any], candidates: Sequence[HandTrajectory], arrived_ns: int
@@ -278,13 +284,15 @@ class SoundGenerator(ManagedNode):
         begun = time.perf_counter()
         return predict_checked(self._predictor, [candidate])[0], time.perf_counter() - begun
 
-    def _on_predicted(self, events: list[ContactEvent], end_ns: int, future: Future[tuple[Prediction, float]]) -> None:
-        """Publish what was predicted of the last of the touches."""
+    def _on_predicted(
+        self, events: list[ContactEvent], window: TouchWindow, future: Future[tuple[Prediction, float]]
+    ) -> None:
+        """Publish what was predicted of a touch."""
         if future.cancelled():
             return
         try:
             prediction, compute_s = future.result()
-            message = self._message(prediction, events, end_ns, compute_s)
+            message = self._message(window.told(prediction), events, window.contacts[-1].end_ns, compute_s)
         except Exception as error:  # noqa: BLE001  (a predictor may fail in any way; the node stays up and says so)
             self._counts["failed"] += 1
             self._fail(f"sound_generator: predictor '{self._predictor.name}' failed: {error_text(error)}")

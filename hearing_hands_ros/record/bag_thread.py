@@ -51,8 +51,8 @@ class BagThread:
         queue_bytes: Most that may wait to be written.
 
     Attributes:
-        messages: By topic, how many were written.
-        dropped: By topic, how many were not, for want of time or room.
+        messages: By topic, how many were written; when the bag ended badly, how many of them are in it.
+        dropped: By topic, how many are not, for want of time or room or since the writing broke off.
         fault: Why nothing can be written now; empty if it can.
         ended: The bag is closed and whole; false while it is written and if it could not get its end.
 
@@ -71,6 +71,8 @@ class BagThread:
         self._changed = Condition()
         self.messages: Counter[str] = Counter()
         self.dropped: Counter[str] = Counter()
+        self._taken: Counter[str] = Counter()  # into the queue, since the begin
+        self._unsafe: Counter[str] = Counter()  # written, but not known to be on the disk
         self.fault = ""
         self.ended = False
         self._due_s = time.monotonic() + flush_s
@@ -91,6 +93,7 @@ class BagThread:
                     self.dropped[topic.name] += 1
                     continue
                 self._waiting_bytes += len(raw)
+                self._taken[topic.name] += 1
                 self._queue.append((topic, stamp_ns, raw))
             self._changed.notify()
 
@@ -105,12 +108,15 @@ class BagThread:
         try:
             while self._work():
                 pass
+            self._flushed()
             self._bag.close()
             self.ended, self.fault = True, ""
         except Exception as error:  # noqa: BLE001  (whatever ends this thread, the node stays up and says so)
             self.fault = f"the bag has no end: {type(error).__name__}: {error}"
+            self.messages -= self.messages if self._bag.is_gone else self._unsafe
         with self._changed:
             self._closing = True
+            self.dropped += self._taken - self.messages
 
     def _work(self) -> bool:
         """Write what came until the next flush is due; false when it is time to close."""
@@ -118,14 +124,14 @@ class BagThread:
             wait_s = max(0.0, self._due_s - time.monotonic())
             self._changed.wait_for(lambda: self._queue or self._closing, wait_s)
             taken, self._queue, closing = self._queue, [], self._closing
-        for index, (topic, stamp_ns, raw) in enumerate(taken):
+        for topic, stamp_ns, raw in taken:
             self._bag.write(self._connection(topic), stamp_ns, raw)
             self.messages[topic.name] += 1
+            self._unsafe[topic.name] += 1
             with self._changed:
                 self._waiting_bytes -= len(raw)
             is_due = time.monotonic() >= self._due_s or self._bag.waiting_bytes >= PUSH_BYTES
             if is_due and not self._flush():
-                self._drop([each.name for each, _, _ in taken[index + 1 :]])
                 return False
         if time.monotonic() >= self._due_s and not self._flush():
             return False
@@ -136,7 +142,6 @@ class BagThread:
         while not self._flushed():
             with self._changed:
                 if self._closing:
-                    self._drop([topic.name for topic, _, _ in self._queue])
                     return False
                 self._changed.wait_for(lambda: self._closing, RETRY_S)
         self.fault = ""
@@ -149,11 +154,8 @@ class BagThread:
         except OSError as error:
             self.fault = str(error)
             return False
+        self._unsafe.clear()
         return True
-
-    def _drop(self, names: list[str]) -> None:
-        with self._changed:
-            self.dropped.update(names)
 
     def _connection(self, topic: Topic) -> Connection:
         key = topic.name, topic.type_name

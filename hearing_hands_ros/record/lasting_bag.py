@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import shutil
@@ -26,6 +27,9 @@ class LastingFile(io.RawIOBase):
 
     Args:
         file: Open for writing; what it holds is kept.
+
+    Attributes:
+        is_gone: It was found to be deleted: what it holds goes with the process.
     """
 
     def __init__(self, file: io.BufferedWriter) -> None:
@@ -33,11 +37,17 @@ class LastingFile(io.RawIOBase):
         file.flush()
         self._file, self._waiting = file, bytearray()
         self._written = self._whole = file.tell()
+        self.is_gone = False
 
     @property
     def waiting_bytes(self) -> int:
         """In memory only."""
         return len(self._waiting)
+
+    @property
+    def written_bytes(self) -> int:
+        """Given to the disk."""
+        return self._written
 
     def tell(self) -> int:  # noqa: D102
         return self._written + len(self._waiting)
@@ -50,8 +60,11 @@ class LastingFile(io.RawIOBase):
         """Bring everything to the disk itself, past the caches of the operating system.
 
         Raises:
-            OSError: There is no room, or the disk is broken.
+            OSError: There is no room, the disk is broken, or the file was deleted.
         """
+        self.is_gone = not os.fstat(self._file.fileno()).st_nlink
+        if self.is_gone:
+            raise FileNotFoundError(errno.ENOENT, "its file was deleted", self._file.name)
         while self._waiting:
             count = os.write(self._file.fileno(), self._waiting)
             del self._waiting[:count]
@@ -72,6 +85,7 @@ class LastingFile(io.RawIOBase):
         except OSError:
             os.ftruncate(self._file.fileno(), self._whole)
             self._waiting.clear()
+            self._written = self._whole
             raise
         finally:
             self._file.close()
@@ -113,7 +127,7 @@ class LastingBag(Writer):
         self.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
         try:
             self.open()
-            self._file = self.storage.path
+            self._lasting: LastingFile = self.storage.bio
             self._room = tempfile.TemporaryFile(dir=path)  # noqa: SIM115  (without a name: it goes with the process)
             os.posix_fallocate(self._room.fileno(), 0, ROOM_BYTES)
             self.flush()
@@ -128,12 +142,17 @@ class LastingBag(Writer):
     @property
     def waiting_bytes(self) -> int:
         """Compressed, but in memory only."""
-        return int(self.storage.bio.waiting_bytes)
+        return self._lasting.waiting_bytes
 
     @property
     def file_bytes(self) -> int:
         """On the disk."""
-        return int(self._file.stat().st_size)
+        return self._lasting.written_bytes
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether its file was found to be deleted."""
+        return self._lasting.is_gone
 
     def flush(self) -> None:
         """Bring everything so far to the disk; after a kill it can be read.

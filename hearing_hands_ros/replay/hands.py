@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import compress
 from typing import TYPE_CHECKING
 
 from hearing_hands_ros.motion.contact import Surface
-from hearing_hands_ros.motion.follower import FollowerSettings, HandFollower, Pose, PoseMissingError
+from hearing_hands_ros.motion.follower import FollowerSettings, HandFollower
 from hearing_hands_ros.motion.tracker import TrackedWindow
 from hearing_hands_ros.predictors.candidates import contact_of
 from hearing_hands_ros.predictors.protocol import Contact, HandMotion
 from hearing_hands_ros.replay.hand_swaps import HandSwaps
 from hearing_hands_ros.replay.recorded_bag import RecordedBag
+from hearing_hands_ros.replay.recorded_poses import RecordedPoses
 from hearing_hands_ros.replay.scene_check import SceneCheck
 from hearing_hands_ros.replay.tf_thinning import TfThinning
-from hearing_hands_ros.ros.tf2_bytes import MalformedMessageError, edges_in_bytes
-from hearing_hands_ros.ros.tf2_core import TransformTree
-from hearing_hands_ros.ros.tf2_exceptions import ExtrapolationException, TransformException
+from hearing_hands_ros.ros.tf2_bytes import MalformedMessageError
 from hearing_hands_ros.scene.bundle import SceneBundle
 
 if TYPE_CHECKING:
@@ -94,13 +92,15 @@ class RecordedHands:
         self.counts: Counter[str] = Counter()
         self.scene, self.swaps = SceneCheck(), HandSwaps()
         self._thinning = TfThinning(settings.tracker.rate_hz)
-        self._frame_id, self._materials = bundle.frame_id, bundle.material_names
-        self._tree = TransformTree()
+        self._materials = bundle.material_names
+        hands = settings.frames_of_hand().values()
+        self._poses = RecordedPoses(bundle.frame_id, [frame for frames in hands if len(frames) > 1 for frame in frames])
         w, x, y, z = (float(value) for value in bundle.rotation_wxyz)
         place = tuple(float(value) for value in bundle.translation_m)
-        self._tree.insert(bundle.parent_frame, bundle.frame_id, 0, (*place, x, y, z, w), "scene", True)
-        # Not a method: a follower that held this object would keep all its transforms until Python looks for cycles.
-        self.follower = HandFollower(surface, settings, partial(_pose, self._tree, self._frame_id))
+        self._poses.tree.insert(bundle.parent_frame, bundle.frame_id, 0, (*place, x, y, z, w), "scene", True)
+        # Not a method of this object: a follower that held it would keep all its transforms until Python looks for
+        # cycles.
+        self.follower = HandFollower(surface, settings, self._poses.look_up)
 
     @property
     def latched(self) -> list[Connection]:
@@ -116,14 +116,10 @@ class RecordedHands:
 
     def _insert(self, raw: bytes, topic: str, is_static: bool) -> None:
         try:
-            edges = edges_in_bytes(raw)
+            self._poses.take(raw, topic, is_static)
         except MalformedMessageError:
             self.counts["malformed"] += 1
             self.counts["messages"] -= 1
-            return
-        for parent, child, stamp_ns, values in edges:
-            if child.removeprefix("/") != self._frame_id:
-                self._tree.insert(parent, child, stamp_ns, values, topic, is_static)
 
     def advance(self, now_ns: int) -> list[SeenHands]:
         """Windows that are due at a time."""
@@ -140,14 +136,7 @@ class RecordedHands:
         if counts["frames"] > counts["invalid_frames"]:
             return ""
         wanted = {frame for frames in follower.frames_of_hand.values() for frame in frames}
-        if missing := sorted(wanted - set(self._tree.frame_names())):
+        self._poses.settle()
+        if missing := sorted(wanted - set(self._poses.tree.frame_names())):
             return f"TF has no frame {', '.join(missing[:3])}{', ...' if len(missing) > 3 else ''}"
         return "; ".join(follower.lost().values())
-
-
-def _pose(tree: TransformTree, frame_id: str, frame: str, stamp_ns: int) -> Pose:
-    """Where a frame is in another."""
-    try:
-        return tree.lookup(frame_id, frame, stamp_ns)[1:]
-    except TransformException as error:
-        raise PoseMissingError(str(error), may_come=isinstance(error, ExtrapolationException)) from error

@@ -21,7 +21,7 @@ from .tf2_exceptions import (
     LookupException,
     TransformException,
 )
-from .tf2_rotation import canonical, chained, followed_by, rotated
+from .tf2_rotation import canonical, followed_by, joined
 from .tf2_time_cache import Sample, StaticCache, TimeCache, seconds
 
 # (stamp in ns, tx, ty, tz, qx, qy, qz, qw)
@@ -170,6 +170,16 @@ class TransformTree:
         stamp, ox, oy, oz, *target_rotation = self._lookup(target, fixed, target_time_ns)
         return stamp, *followed_by((tx, ty, tz), source_rotation, (ox, oy, oz), target_rotation)
 
+    def way(self, target: str, source: str, time_ns: int) -> tuple[list[Sample], list[Sample]]:
+        """Edges from the source up, and from the target up to where those end, at a time that is not 0.
+
+        `joined` makes the transform of them. Raises as `lookup`.
+        """
+        target_number = self.frame_number(target, "way argument target")
+        source_number = self.frame_number(source, "way argument source")
+        with self._lock:
+            return self._walk(target_number, source_number, time_ns, True)[1:]
+
     def can_transform(self, target: str, source: str, time_ns: int) -> tuple[bool, str]:
         """Whether `lookup` would succeed, and if not why."""
         if target == source:
@@ -221,27 +231,7 @@ class TransformTree:
         source_number = self.frame_number(source, "lookupTransform argument source_frame")
         with self._lock:
             stamp, up, down = self._walk(target_number, source_number, time_ns, True)
-        if not down:
-            return (stamp, *chained(up))
-        x, y, z, qx, qy, qz, qw = chained(down)
-        qx = -qx
-        qy = -qy
-        qz = -qz
-        x, y, z = rotated(qx, qy, qz, qw, -x, -y, -z)
-        if not up:
-            return stamp, x, y, z, qx, qy, qz, qw
-        sx, sy, sz, rx, ry, rz, rw = chained(up)
-        sx, sy, sz = rotated(qx, qy, qz, qw, sx, sy, sz)
-        return (
-            stamp,
-            sx + x,
-            sy + y,
-            sz + z,
-            qw * rx + qx * rw + qy * rz - qz * ry,
-            qw * ry + qy * rw + qz * rx - qx * rz,
-            qw * rz + qz * rw + qx * ry - qy * rx,
-            qw * rw - qx * rx - qy * ry - qz * rz,
-        )
+        return (stamp, *joined(up, down))
 
     def _walk(
         self, target: int, source: int, time_ns: int, interpolate: bool

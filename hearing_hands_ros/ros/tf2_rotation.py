@@ -12,6 +12,9 @@ from math import acos, sin, sqrt
 
 Quaternion = tuple[float, float, float, float]
 Pose = tuple[float, float, float, float, float, float, float]
+Sample = tuple[int, float, float, float, float, float, float, float]
+"""Parent frame number, then tx, ty, tz, qx, qy, qz, qw."""
+
 Matrix = tuple[float, float, float, float, float, float, float, float, float]
 
 
@@ -113,7 +116,7 @@ def rotated(qx: float, qy: float, qz: float, qw: float, x: float, y: float, z: f
     )
 
 
-def chained(samples: Sequence[tuple[int, float, float, float, float, float, float, float]]) -> Pose:
+def chained(samples: Sequence[Sample]) -> Pose:
     """The edges of a way up one after the other, each (parent, translation, rotation), as one."""
     if not samples:
         return 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0
@@ -133,6 +136,33 @@ def chained(samples: Sequence[tuple[int, float, float, float, float, float, floa
             qw * rw - qx * rx - qy * ry - qz * rz,
         )
     return x, y, z, rx, ry, rz, rw
+
+
+def joined(up: Sequence[Sample], down: Sequence[Sample]) -> Pose:
+    """The edges of a way up to where another one meets it, and back down that one, as one.
+
+    Translations of the first edge may be arrays, of as many ways at once.
+    """
+    if not down:
+        return chained(up)
+    x, y, z, qx, qy, qz, qw = chained(down)
+    qx = -qx
+    qy = -qy
+    qz = -qz
+    x, y, z = rotated(qx, qy, qz, qw, -x, -y, -z)
+    if not up:
+        return x, y, z, qx, qy, qz, qw
+    sx, sy, sz, rx, ry, rz, rw = chained(up)
+    sx, sy, sz = rotated(qx, qy, qz, qw, sx, sy, sz)
+    return (
+        sx + x,
+        sy + y,
+        sz + z,
+        qw * rx + qx * rw + qy * rz - qz * ry,
+        qw * ry + qy * rw + qz * rx - qx * rz,
+        qw * rz + qz * rw + qx * ry - qy * rx,
+        qw * rw - qx * rx - qy * ry - qz * rz,
+    )
 
 
 def followed_by(

@@ -6,10 +6,7 @@ from bisect import bisect_right
 
 from hearing_hands_ros.motion.window import NANOSECONDS
 
-from .tf2_rotation import slerp
-
-# (parent frame number, tx, ty, tz, qx, qy, qz, qw)
-Sample = tuple[int, float, float, float, float, float, float, float]
+from .tf2_rotation import Sample, slerp
 
 _COMPACT_FROM = 256
 

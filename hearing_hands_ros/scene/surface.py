@@ -10,10 +10,10 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from hearing_hands_ros.scene.bundle import NO_MATERIAL, SceneBundle
+from hearing_hands_ros.scene.surface_kernel import meet
 from hearing_hands_ros.scene.visibility import outward
 
 Array = NDArray[np.float64]
-SUPPORT_SIGMAS = 1.0  # a Gaussian is surface this far from its centre; more would overhang every edge
 CHUNK = 4096  # points at a time: their neighbours fit in the cache
 
 
@@ -135,63 +135,20 @@ class SplatSurface:
         return result
 
     def _query(self, points: Array, which: NDArray[np.int64], out: SurfaceQuery) -> None:
-        s = self.settings
-        k = min(s.neighbours, len(self._labels))
-        _, found = self._tree.query(points[which], k=k, distance_upper_bound=s.cutoff_m)
-        found = found.reshape(len(which), k)
-        near = found[:, 0] < len(self._labels)
-        which, found = which[near], found[near]
-        if not len(which):
-            return
-        there = found < len(self._labels)
-        index = np.where(there, found, found[:, :1])
-        g = self._table[index]
-        away = (points[which] - self._origin).astype(np.float32)[:, None] - g[..., :3]
-        height = np.einsum("mki,mki->mk", away, g[..., 3:6])
-        along = np.stack(
-            [np.einsum("mki,mki->mk", away, g[..., 6:9]), np.einsum("mki,mki->mk", away, g[..., 9:12])], axis=-1
+        s, asked = self.settings, points[which]
+        _, found = self._tree.query(asked, k=range(1, s.neighbours + 1), distance_upper_bound=s.cutoff_m)
+        meet(
+            asked - self._origin,
+            found,
+            self._table,
+            self._labels,
+            self._materials,
+            (s.cutoff_m, s.deepest_m, s.blend_m, s.gap_m),
+            which,
+            out.distance_m,
+            out.normal,
+            out.point_m,
+            out.material,
+            out.material_share,
         )
-        extent = g[..., 12:14]
-        beyond = along - np.clip(along, -SUPPORT_SIGMAS * extent, SUPPORT_SIGMAS * extent)
-        lateral2 = np.einsum("mki,mki->mk", beyond, beyond)
-        patch2 = height * height + lateral2
-        # The nearest patch says which face it is; only patches that face the same way are averaged with it, nearer ones
-        # and those whose middle is nearer with more weight.
-        rows = np.arange(len(which))
-        nearest = np.argmin(np.where(there, patch2, np.inf), axis=1)
-        least = patch2[rows, nearest, None]
-        alike = np.einsum("mki,mi->mk", g[..., 3:6], g[rows, nearest, 3:6])
-        middle = along / (2.0 * extent)
-        energy = 0.5 * np.minimum(np.einsum("mki,mki->mk", middle, middle), 50.0)
-        energy += (patch2 - least) / (2.0 * (s.blend_m**2 + 0.01 * least))
-        energy -= energy[rows, nearest, None]
-        weight = np.exp(-np.clip(energy, -50.0, 50.0)) * g[..., 14] * there * np.clip((alike - 0.3) / 0.4, 0.0, 1.0)
-        weight /= weight.sum(axis=1, keepdims=True)
-        normal = np.einsum("mk,mki->mi", weight, g[..., 3:6])
-        normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
-        plane = np.einsum("mk,mk->m", weight, height)
-        # The way back to the nearest patch, as a vector along the surface.
-        back = beyond[rows, nearest, :1] * g[rows, nearest, 6:9] + beyond[rows, nearest, 1:] * g[rows, nearest, 9:12]
-        back_m = np.linalg.norm(back, axis=1)
-        # Gaussians all around and not on one side only: a gap, not an edge.
-        flat = away - np.einsum("mki,mi->mk", away, normal)[..., None] * normal[:, None]
-        mean_way = np.linalg.norm((flat * there[..., None]).sum(axis=1), axis=1)
-        sum_way = (np.sqrt(np.einsum("mki,mki->mk", flat, flat)) * there).sum(axis=1)
-        one_sided = mean_way / np.maximum(sum_way, 1e-9)
-        bridged = (one_sided < 0.8) & (back_m < s.gap_m)
-        off = np.where(bridged, 0.0, back_m)
-        inside = (plane < 0.0) & (off <= 0.5 * extent[rows, nearest].mean(axis=-1))
-        distance = np.where(inside, plane, np.sqrt(plane * plane + off * off)).astype(np.float64)
-        far = (distance > s.cutoff_m) | (distance < -s.deepest_m)
-        out.distance_m[which] = np.where(far, np.inf, distance)
-        out.normal[which] = np.where(far[:, None], 0.0, normal)
-        foot = points[which] - plane[:, None] * normal - np.where(bridged[:, None], 0.0, back)
-        out.point_m[which] = np.where(far[:, None], np.nan, foot)
-        if self._materials:
-            names = self._materials + 1
-            bins = (rows[:, None] * names + self._labels[index]).ravel()
-            share = np.bincount(bins, weight.ravel(), minlength=len(rows) * names).reshape(-1, names)[:, :-1]
-            best = share.argmax(axis=1)
-            known = ~far & (share[rows, best] > 0.0)
-            out.material[which] = np.where(known, best, -1)
-            out.material_share[which] = np.where(known, np.minimum(share[rows, best], 1.0), 0.0)
+        out.point_m[which] += self._origin

@@ -59,7 +59,7 @@ def test_this_environment_can_run_the_package():
 def test_the_real_command_prints_json(environment):
     done = subprocess.run(
         [sys.executable, "-m", "hearing_hands_ros.cli.main", "doctor", "--json"],
-        env=environment, capture_output=True, text=True, timeout=60, check=False,
+        env=environment, capture_output=True, text=True, check=False,
     )  # fmt: skip
     found = json.loads(done.stdout)
     names = [check["name"] for check in found["checks"]]
@@ -161,7 +161,6 @@ def test_it_needs_no_ros_to_start():
         [sys.executable, "-c", code],
         capture_output=True,
         text=True,
-        timeout=30,
         check=True,
         cwd=Path(__file__).parents[2],
     )

@@ -362,7 +362,7 @@ def test_a_stamp_from_long_ago_keeps_nobody_busy(judge):
     comparator = Comparator(judge, ComparatorSettings())
     comparator.hear(0, room(0.1)[:, None], RATE)
     comparator.see(standing(START))
-    begun = time.monotonic()
+    begun = time.process_time()
     comparator.poll(START)
     comparator.poll(START + 10**6 * NS)
-    assert time.monotonic() - begun < 1.0
+    assert time.process_time() - begun < 1.0

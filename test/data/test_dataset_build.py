@@ -194,11 +194,11 @@ def test_what_was_cut_off_is_no_dataset_and_goes_on_to_be_the_same(built, bags, 
             time.sleep(0.01)
         started = children_of(run.pid)
         run.send_signal(blow)
-        run.communicate(timeout=30)
+        run.communicate()
     assert run.returncode in (-signal.SIGKILL, 130)
     with pytest.raises((FileNotFoundError, ValueError)):
         Dataset.open(out)
-    ends_s = time.monotonic() + 10.0
+    ends_s = time.monotonic() + 60.0
     while any(Path(f"/proc/{pid}").exists() for pid in started) and time.monotonic() < ends_s:
         time.sleep(0.05)
     assert not [pid for pid in started if Path(f"/proc/{pid}").exists()]

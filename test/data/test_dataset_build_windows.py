@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from hearing_hands_ros.compare.scoring.touch import LEAD_S, SEGMENT_S
 from hearing_hands_ros.data.from_bags.settings import SHORTEST_S, BuildSettings
 from hearing_hands_ros.data.from_bags.sound_line import SoundLineMaker
 from hearing_hands_ros.data.from_bags.split import divided, split_of
@@ -65,6 +66,28 @@ def test_touches_close_together_on_one_side_share_a_window_and_are_not_lost():
     assert sum(cut.touches for cut in full) == 8
     assert len(full) == 2
     assert not left_out.total()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_touches_with_a_second_between_them_are_all_in_a_window_with_what_a_comparator_hears_of_them(seed):
+    rng = np.random.default_rng(seed)
+    lasts = np.minimum(rng.exponential(0.3, 120), 2.0)
+    starts = 5.0 + np.cumsum(1.2 + rng.exponential(0.6, 120)) + np.concatenate([[0.0], np.cumsum(lasts)[:-1]])
+    sides = rng.choice(["train", "val", "test"], 120, p=[0.7, 0.15, 0.15])
+    touches = [contact(start, start + last) for start, last in zip(starts, lasts, strict=True)]
+    placed = [Placed(touch, (n, 0, 0), str(side)) for n, (touch, side) in enumerate(zip(touches, sides, strict=True))]
+    span = (0, touches[-1].end_ns + 10 * NS)
+    full, _, left_out = cut_windows(placed, span, RATE, BuildSettings(), np.random.default_rng(seed))
+    assert not left_out.total()
+    spans = [cut.span_ns(RATE) for cut in full]
+    for touch in touches:
+        before_ns, after_ns = (
+            touch.start_ns - round(LEAD_S * NS),
+            max(touch.start_ns + round(SEGMENT_S * NS), touch.end_ns),
+        )
+        assert sum(begin <= before_ns and after_ns <= end for begin, end in spans) == 1
+    leads = [min(t.start_ns for t in touches if t.start_ns >= begin) - begin for begin, _ in spans]
+    assert np.ptp(leads) > 0.3 * NS  # not all begin alike
 
 
 def test_each_side_gets_its_share_of_each_material_and_places_are_whole():

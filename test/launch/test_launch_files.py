@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 import yaml
+from patience import patience
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / "launch").glob("*.launch.py"))
@@ -223,8 +224,8 @@ def test_wrong_replay_arguments_are_refused(prefix, tmp_path, arguments, message
 
 
 async def until(condition, seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
+    begun = time.monotonic()
+    while not condition() and time.monotonic() - begun < seconds * patience():
         await asyncio.sleep(0.05)
     return condition()
 
@@ -233,7 +234,7 @@ def test_a_killed_node_comes_back_and_all_stop_by_pid(prefix, sound):
     service = make_service("compare.launch.py", dry=False, microphone=str(sound), use_respawn="true", namespace="left")
 
     async def scenario():
-        running = asyncio.get_running_loop().create_task(service.run_async(timeout_s=40))
+        running = asyncio.get_running_loop().create_task(service.run_async(timeout_s=40 * patience()))
         assert await until(lambda: len(service.processes) == 3)
         viewer = next(p for p in service.processes if p.command[0].endswith("spectrogram_viewer"))
         microphone = next(p for p in service.processes if p.command[0].endswith("microphone"))
@@ -244,7 +245,7 @@ def test_a_killed_node_comes_back_and_all_stop_by_pid(prefix, sound):
         first, killed_at = viewer.pid, time.monotonic()
         os.kill(first, signal.SIGKILL)
         assert await until(lambda: viewer.starts == 2 and viewer.pid is not None)
-        assert time.monotonic() - killed_at == pytest.approx(2.0, abs=1.0)
+        assert 1.0 < time.monotonic() - killed_at < 3.0 * patience()
         assert viewer.pid != first
         await asyncio.sleep(1.5)
         assert viewer.starts == 2, viewer.lines
@@ -271,7 +272,7 @@ def test_the_demo_runs_to_its_end(prefix, tmp_path):
     late = tmp_path / "late.yaml"
     late.write_text(f"/**/bag_player:\n  ros__parameters: {{start_s: {truth['duration_s'] - 8.0}}}\n")
     service = make_service("predict.launch.py", dry=False, demo="true", params_file=str(late))
-    asyncio.run(service.run_async(timeout_s=60))
+    asyncio.run(service.run_async(timeout_s=60 * patience()))
     nodes = {Path(p.command[0]).name: p for p in service.processes}
     text = "\n".join(line for node in nodes.values() for line in node.lines)
     assert service.shutdown_reason == "bag_player has ended", text

@@ -163,6 +163,65 @@ def test_a_camera_on_a_moving_arm_is_where_tf_says_at_every_image(bench, tmp_pat
     assert np.percentile(true_errors_m(bench, windows, time_s, keypoints), 90) < 0.003
 
 
+def on_an_arm(bench, path, time_s, image_stamps_ns, tf_time_s, behind_s=0.0):
+    """A recording of grey images of a camera that TF moves; by `behind_s` its clock is behind that of TF."""
+    messages = Messages()
+    messages.add("/camera/camera_info", START_NS, camera_info(bench.camera))
+    for at, stamp_ns in zip(tf_time_s, stamps_of(tf_time_s).tolist(), strict=True):
+        sway = Sim3(1.0, to_wxyz(Rotation.from_euler("y", 5 * at, degrees=True)), [0.01 * at, 0.0, 0.0])
+        parent = bench.parent_from_scene @ bench.scene_from_camera @ sway
+        messages.add("/tf", stamp_ns, tf(bench.bundle.parent_frame, "camera_optical", parent, stamp_ns))
+    grey = np.zeros((bench.camera.height, bench.camera.width), np.uint8)
+    for at_ns, stamp_ns in zip(stamps_of(time_s).tolist(), image_stamps_ns, strict=True):
+        shown = picture(int(stamp_ns), grey, "mono8")
+        messages.add("/camera/image_raw", at_ns + round(behind_s * NS) + 30_000_000, shown)
+    return messages.write(path)
+
+
+def test_images_whose_stamps_repeat_go_back_or_are_missing_are_left_out_and_counted(bench, tmp_path, capsys):
+    time_s, keypoints = bench.taps(2.0)
+    stamps = stamps_of(time_s)
+    stamps[10] = stamps[9]  # twice the same
+    stamps[[20, 21]] = stamps[[21, 20]]  # in another order
+    stamps[30] = 0
+    stamps[40] += 10**18  # decades off
+    stamps[50] = NS  # before everything
+    bag = on_an_arm(bench, tmp_path / "bag", time_s, stamps, np.arange(-0.5, 2.5, 0.01))
+    hamer = hamer_file(tmp_path / "hamer.npz", bench, time_s, keypoints)
+    assert hands(bag, tmp_path / "out", hamer) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 images without a stamp" in said
+    assert "4 images whose stamps repeat or go back" in said
+    assert "right in 55 images in 1 stretches" in said
+    windows, _ = followed(bench, tmp_path / "out")
+    assert len(touches(windows)) == 2
+
+
+def test_images_at_which_tf_does_not_know_the_camera_are_counted_by_why(bench, tmp_path, capsys):
+    time_s, keypoints = bench.taps(2.0)
+    known = np.arange(0.49, 1.01, 0.01)  # of the images from 0.5 to 1 s
+    bag = on_an_arm(bench, tmp_path / "bag", time_s, stamps_of(time_s), known)
+    hamer = hamer_file(tmp_path / "hamer.npz", bench, time_s, keypoints)
+    assert hands(bag, tmp_path / "out", hamer) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "15 images without a camera pose: TF begins after them" in said
+    assert "29 images without a camera pose: TF ends before them" in said
+    assert "right in 16 images" in said
+    assert "clock" not in said
+
+
+def test_a_camera_whose_clock_is_not_that_of_tf_is_said_to_have_another(bench, tmp_path, capsys):
+    time_s, keypoints = bench.taps(1.0)
+    hamer = hamer_file(tmp_path / "hamer.npz", bench, time_s, keypoints)
+    moving = np.arange(-0.5, 4.5, 0.02)
+    behind = on_an_arm(bench, tmp_path / "behind", time_s, stamps_of(time_s), moving, behind_s=3.0)
+    assert hands(behind, tmp_path / "out", hamer) == 0  # TF of those times is there, and wrong
+    assert "the images' stamps are 3.0 s behind those of TF" in " ".join(capsys.readouterr().out.split())
+    ahead = on_an_arm(bench, tmp_path / "ahead", time_s, stamps_of(time_s) + 20 * NS, moving)
+    assert hands(ahead, tmp_path / "other", hamer) == 2
+    assert "the images' stamps are 20.0 s ahead of those of TF" in " ".join(capsys.readouterr().err.split())
+
+
 def test_a_camera_that_nobody_knows_the_place_of_is_an_error(bench, tapped, tmp_path, capsys):
     _, hamer, time_s, keypoints = tapped
     bag = video(bench, time_s[:10], keypoints[:10], with_depth=False, with_tf=False).write(tmp_path / "bag")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes.util
+import fcntl
 import os
 import shutil
 import subprocess
@@ -87,7 +88,9 @@ def audio_interfaces() -> Callable[[str], Path]:
         pytest.importorskip("ament_package")
         folder = ROOT / "build" / f"test-interfaces-{sys.version_info.major}.{sys.version_info.minor}" / name
         folder.mkdir(parents=True, exist_ok=True)
-        build_interfaces(ROOT / "test" / "interfaces" / name, folder / "prefix")
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # tests beside these may want it too
+            build_interfaces(ROOT / "test" / "interfaces" / name, folder / "prefix")
         return folder / "prefix"
 
     return prefix

@@ -1,9 +1,8 @@
 """Goals of predict_sound, sent as a planner sends them."""
 
-import time
-
 from hearing_hands_ros.action import PredictSound
 from rclpy.action import ActionClient
+from ros_domain import wait_until
 
 
 class Goal:
@@ -38,8 +37,5 @@ class Goal:
 
 
 def wait_done(future, timeout_s=10.0):
-    until = time.monotonic() + timeout_s
-    while not future.done():
-        assert time.monotonic() < until, "no answer in time"
-        time.sleep(0.01)
+    wait_until(future.done, timeout_s, lambda: "an answer")
     return future.result()

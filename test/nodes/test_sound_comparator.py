@@ -10,6 +10,7 @@ from hearing_hands_ros.srv import Calibrate
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState
 from listening import MODULE, SimulatedTime, World
+from ros_domain import wait_until
 from touches import NS, sound, stamp_to_ns, touch, window
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -189,10 +190,7 @@ def test_uncalibrated_is_unknown_until_normal_touches_were_taken(ros_domain, tmp
 
 def call(client, request):
     future = client.call_async(request)
-    until = time.monotonic() + 5.0
-    while not future.done():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    wait_until(future.done, 5.0, lambda: "an answer")
     return future.result()
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from domains import free_domain
+from patience import patience
 
 ROOT = Path(__file__).parents[2]
 OURS = ("hearing_hands_ros", "tf2_msgs")
@@ -29,18 +30,6 @@ def clean_environment(prefix: Path, home: Path) -> dict[str, str]:
         "ROS_DOMAIN_ID": str(free_domain()),
         "ROS_LOG_DIR": str(home / "log"),
     }
-
-
-def free_domain() -> int:
-    """A ROS domain on whose first discovery port nobody listens."""
-    for domain in random.sample(range(1, 101), 100):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind(("127.0.0.1", 7400 + 250 * domain + 10))
-            except OSError:
-                continue
-        return domain
-    raise RuntimeError("no free ROS domain")
 
 
 def prefix_without_ours(folder: Path) -> Path:
@@ -78,13 +67,15 @@ class Program:
 
     def wait_for(self, text: str, timeout_s: float = 20.0) -> None:
         """Wait until it has printed a text."""
-        until_s = time.monotonic() + timeout_s
+        begun_s = time.monotonic()
         while text not in self.text:
-            assert time.monotonic() < until_s, f"not within {timeout_s:g} s: '{text}'; got:\n{self.text}"
+            assert time.monotonic() - begun_s < timeout_s * patience(), (
+                f"not within {timeout_s:g} s: '{text}'; got:\n{self.text}"
+            )
             assert self.process.poll() is None or text in self.text, f"ended without '{text}':\n{self.text}"
             time.sleep(0.05)
 
     def interrupt(self) -> int:
         """Send SIGINT as Ctrl-C does, and return the exit code."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(15.0)
+        return self.process.wait(15.0 * patience())

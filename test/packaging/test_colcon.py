@@ -12,11 +12,12 @@ import time
 from pathlib import Path
 
 import pytest
+from patience import patience
 from programs import ROOT, clean_environment, prefix_without_ours
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("colcon_core") is None, reason="colcon is not installed"),
-    pytest.mark.timeout(300),
+    pytest.mark.live,
 ]
 NOT_TRACKED = (
     ".git",
@@ -119,8 +120,8 @@ def states(nodes: list[str], domain: int, timeout_s: float = 30.0) -> dict[str, 
         executor = rclpy.executors.SingleThreadedExecutor(context=context)
         executor.add_node(node)
         clients = {name: node.create_client(GetState, f"/{name}/get_state") for name in nodes}
-        until_s = time.monotonic() + timeout_s
-        while set(found.values()) != {"active"} and time.monotonic() < until_s:
+        begun_s = time.monotonic()
+        while set(found.values()) != {"active"} and time.monotonic() - begun_s < timeout_s * patience():
             for name, client in clients.items():
                 if client.service_is_ready():
                     future = client.call_async(GetState.Request())

@@ -12,8 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
-from programs import ROOT, free_domain
+from domains import free_domain
+from patience import patience
+from programs import ROOT
 
+pytestmark = pytest.mark.live
 REAL_ROS = Path(__file__).parent / "real_ros"
 DEMO = ROOT / "demo"
 NODES = {
@@ -62,9 +65,11 @@ def listen(environment, monkeypatch):
     def collect(kind, topic: str, enough, timeout_s: float = 30.0) -> list:
         messages: list = []
         node.create_subscription(kind, topic, messages.append, 100)
-        until_s = time.monotonic() + timeout_s
+        begun_s = time.monotonic()
         while not enough(messages):
-            assert time.monotonic() < until_s, f"{topic}: not within {timeout_s:g} s; got {messages[-8:]}"
+            assert time.monotonic() - begun_s < timeout_s * patience(), (
+                f"{topic}: not within {timeout_s:g} s; got {messages[-8:]}"
+            )
             executor.spin_once(timeout_sec=0.1)
         return messages
 

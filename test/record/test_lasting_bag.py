@@ -2,6 +2,7 @@
 
 import os
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -115,8 +116,36 @@ def test_a_bag_that_is_closed_on_a_full_disk_keeps_what_it_has(tmp_path):
         thread.close()
     assert "the bag has no end" in thread.fault
     assert not thread.ended
-    assert thread.dropped["/spoken"] == 5
     assert numbers(tmp_path / "bag") == [0, 1, 2, 3, 4]
+    assert (thread.messages["/spoken"], thread.dropped["/spoken"]) == (5, 10)
+
+
+def test_a_bag_that_is_deleted_meanwhile_is_said_at_once_and_all_of_it_counts_as_dropped(tmp_path):
+    thread = BagThread(tmp_path / "bag", flush_s=0.1, queue_bytes=2_000_000)
+    thread.put([(topic(), NOW_NS + k, message(k)) for k in range(5)])
+    wait_for(lambda: thread.file_bytes > 250_000, "nothing is flushed")
+    shutil.rmtree(tmp_path / "bag")
+    thread.put([(topic(), NOW_NS + k, message(k)) for k in range(5, 8)])
+    wait_for(lambda: "deleted" in thread.fault, "no fault is said")
+    assert thread.file_bytes > 250_000  # can be asked for all the same
+    thread.put([(topic(), NOW_NS + 8, message(8))])
+    thread.close()
+    assert "the bag has no end" in thread.fault
+    assert (thread.messages["/spoken"], thread.dropped["/spoken"]) == (0, 9)
+
+
+def test_what_waits_when_the_writing_breaks_off_counts_as_dropped(tmp_path):
+    thread = BagThread(tmp_path / "bag", flush_s=0.1, queue_bytes=2_000_000)
+    thread.put([(topic(), NOW_NS + k, message(k)) for k in range(5)])
+    wait_for(lambda: thread.file_bytes > 250_000, "nothing is flushed")
+    no_stamp = -1  # does not fit into the file
+    thread.put([(topic(), stamp, message(k)) for k, stamp in enumerate([NOW_NS + 5, no_stamp, NOW_NS + 7], start=5)])
+    wait_for(lambda: thread.fault, "no fault is said")
+    thread.put([(topic(), NOW_NS + 8, message(8))])
+    thread.close()
+    assert "the bag has no end" in thread.fault
+    assert numbers(tmp_path / "bag") == [0, 1, 2, 3, 4]
+    assert (thread.messages["/spoken"], thread.dropped["/spoken"]) == (5, 4)
 
 
 ON_A_SMALL_DISK = """

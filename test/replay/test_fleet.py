@@ -2,7 +2,12 @@
 
 import csv
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +24,6 @@ ROOT = Path(__file__).parents[2]
 DEMO, COMPACT = ROOT / "demo", ROOT / "models" / "compact"
 MODELS = ("bank", "compact")
 
-pytestmark = pytest.mark.timeout(300)  # each cell is a process that loads everything anew
-
 
 @pytest.fixture(scope="module")
 def words(demo_begin, tmp_path_factory):
@@ -29,12 +32,11 @@ def words(demo_begin, tmp_path_factory):
     shutil.copytree(demo_begin(5.0), folder / "whole")
     (folder / "broken.mcap").write_bytes(b"no recording")
     bags = [str(folder / name) for name in ("whole", "broken.mcap")]
-    given = ["--scene", str(DEMO / "scene"), "--models", str(DEMO / "bank"), str(COMPACT)]
+    given = ["--scene", str(DEMO / "scene"), "--model", str(DEMO / "bank"), "--model", str(COMPACT)]
     given += ["--params-file", str(DEMO / "params.yaml"), "--out", str(folder / "out"), "--jobs", "2"]
     for _ in MODELS:
         given += ["--calibration", str(DEMO / "calibration.yaml")]
-    for _ in bags:
-        given += ["--labels", str(DEMO / "truth.yaml")]
+    given += ["--labels", str(DEMO / "truth.yaml")]
     return ["fleet", *bags, *given]
 
 
@@ -136,6 +138,68 @@ def test_results_are_known_by_content_not_by_name(tmp_path):
     keys = {before, moved.key(), replace(cell, labels=None).key()}
     keys |= {replace(cell, audio_topic="/other").key(), replace(cell, views="baked").key()}
     assert len(keys) == 5
+
+
+def test_another_calibration_that_the_parameters_name_is_another_result(tmp_path):
+    (tmp_path / "scores.yaml").write_text("of Monday")
+    parameters = tmp_path / "params.yaml"
+    parameters.write_text(f"/**/sound_comparator: {{ros__parameters: {{calibration: {tmp_path / 'scores.yaml'}}}}}")
+    cell = replace(cell_in(tmp_path), params_file=parameters)
+    before = cell.key()
+    (tmp_path / "scores.yaml").write_text("of Tuesday")
+    assert cell.key() != before
+
+
+def test_a_recording_or_model_that_is_given_twice_or_under_two_names_counts_once_and_that_is_said(
+    out, words, tmp_path, capsys
+):
+    shutil.copytree(words[1], tmp_path / "copy")
+    (tmp_path / "linked.mcap").symlink_to(words[2])
+    (tmp_path / "model").symlink_to(DEMO / "bank")
+    at = words.index("--model")
+    given = [*words[1:3], words[1], str(tmp_path / "copy"), str(tmp_path / "linked.mcap"), *words[3:at]]
+    models = ["--model", str(DEMO / "bank"), "--model", str(tmp_path / "model")]
+    before = written_in(out)
+    assert main(["fleet", *given, *models, *words[at + 4 :]]) == 1
+    assert states_in(out) == {("bank", "whole"): KEPT, ("bank", "broken.mcap"): FAILED}
+    assert written_in(out) == before
+    said = capsys.readouterr().err
+    for twice in (words[1], tmp_path / "copy", tmp_path / "linked.mcap", tmp_path / "model"):
+        assert f"'{twice}' is the same as " in said
+
+
+def processes_of(folder):
+    """Processes whose command line names a folder."""
+    lines = {path: path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()}
+    return [int(path.parent.name) for path, line in lines.items() if str(folder).encode() in line]
+
+
+@pytest.mark.parametrize("where", ["--jobs", "--ray"])
+def test_ctrl_c_ends_all_that_works_and_takes_nothing_half_done_for_whole(words, tmp_path, where):
+    if where == "--ray":
+        pytest.importorskip("ray", reason="Ray is optional: pip install 'hearing_hands_ros[ray]'")
+    at = words.index("--model")
+    cells = tmp_path / "out" / "cells"
+    command = [*words[:2], *words[3:at], "--model", str(DEMO / "bank"), "--out", str(tmp_path / "out"), where]
+    command += ["1"] * (where == "--jobs")
+    with subprocess.Popen(
+        [sys.executable, "-m", "hearing_hands_ros.cli.main", *command],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as fleet:
+        while not (working := processes_of(cells)):
+            assert fleet.poll() is None
+            time.sleep(0.05)
+        fleet.send_signal(signal.SIGINT)  # to it alone: others know nothing of it
+        _, said = fleet.communicate()
+    assert fleet.returncode == 130
+    assert "stopped: 0 of 1 are done, and the same command goes on" in said
+    until_s = time.monotonic() + 10.0
+    while processes_of(cells) and time.monotonic() < until_s:
+        time.sleep(0.05)
+    assert not processes_of(cells), working
+    assert not written_in(tmp_path / "out")  # so the same command does it anew
 
 
 def test_one_calibration_for_two_models_is_refused(words, capsys):

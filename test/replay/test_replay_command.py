@@ -77,7 +77,6 @@ def test_several_recordings_side_by_side(alone, bag, demo_begin, tmp_path):
     assert (tmp_path / "out" / "report.html").is_file()
 
 
-@pytest.mark.timeout(60)
 def test_ctrl_c_leaves_what_is_whole_and_says_so(tmp_path):
     out = tmp_path / "out"
     words = ("replay", str(DEMO / "touches.mcap"), "--out", str(out), *GIVEN)
@@ -88,7 +87,7 @@ def test_ctrl_c_leaves_what_is_whole_and_says_so(tmp_path):
         while process.poll() is None and not (lines.is_file() and lines.read_text().count("\n") >= 2):
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate()
     assert process.returncode == 130, errors
     results = read_results(out)
     assert results.run.ended == "interrupted"

@@ -16,7 +16,6 @@ TOLERANCE = 1e-5
 """Messages carry scores and p-values as float32; predictions are equal to the last bit."""
 
 
-@pytest.mark.timeout(240)
 def test_offline_and_live_say_the_same(demo_begin, private_domain, tmp_path):
     """The demo's first seconds with the generator that ships, of which some touches are odd."""
     files = {"--scene": "scene", "--params-file": "params.yaml", "--calibration": "calibration.yaml"}

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from chromium import Page, browser
 from made_results import made_touches, write_results
+from patience import patience
 from PIL import Image
 
 from hearing_hands_ros.cli.main import main
@@ -58,9 +59,9 @@ def shown(page):
 
 
 def wait_for(page, condition):
-    until = time.monotonic() + 5.0
+    begun = time.monotonic()
     while not page.run(condition):
-        assert time.monotonic() < until, condition
+        assert time.monotonic() - begun < 5.0 * patience(), condition
         time.sleep(0.05)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from patience import patience
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosbags.rosbag2 import StoragePlugin, Writer
@@ -131,7 +132,7 @@ def test_it_keeps_time_and_does_not_drift(node, listener, tmp_path):
     late = np.asarray(report.late_s)
     print(f"\nlate: median {1e3 * np.median(late):.2f} ms, 99 % {1e3 * np.percentile(late, 99):.2f} ms, "
           f"worst {1e3 * late.max():.2f} ms")  # fmt: skip
-    assert took == pytest.approx(3.0, abs=0.05)
+    assert took == pytest.approx(3.0, abs=0.05 * patience())
     assert np.median(late) < 0.005  # generous: other processes share the cores
     assert np.median(late[-100:]) - np.median(late[:100]) < 0.003
     gaps = np.diff([at for at, _ in listener.heard["/numbers"]])
@@ -143,11 +144,11 @@ def test_clock_runs_at_100_hz_at_bag_time_through_the_tail(node, listener, tmp_p
     report, took = play(node, listener, bag, tail_s=0.5)
     bag.close()
     ticks = [m.clock.sec * 10**9 + m.clock.nanosec - START_NS for _, m in listener.heard["/clock"]]
-    assert took == pytest.approx(1.0, abs=0.05)
+    assert took == pytest.approx(1.0, abs=0.05 * patience())
     assert min(ticks) == 0
     assert max(ticks) == pytest.approx(1_000_000_000, abs=1_000)
     assert ticks == sorted(ticks)
-    assert report.clock_ticks > 80  # of 101; those that were overdue are left out
+    assert report.clock_ticks > 80 / patience()  # of 101; those that were overdue are left out
 
 
 def test_start_skips_but_still_gives_what_was_latched_before(node, listener, tmp_path):
@@ -157,7 +158,7 @@ def test_start_skips_but_still_gives_what_was_latched_before(node, listener, tmp
     assert [m.data for _, m in listener.heard["/numbers"]] == [str(i) for i in range(40, 50)]
     assert [m.data for _, m in listener.heard["/tf_static"]] == ["latched"]
     assert report.published["/tf_static"] == 1
-    assert took == pytest.approx(0.19, abs=0.05)
+    assert took == pytest.approx(0.19, abs=0.05 * patience())
 
 
 def test_only_the_chosen_topics_are_played(node, tmp_path):
@@ -199,7 +200,7 @@ def test_stop_ends_at_once(node, tmp_path):
     report = player.play(stop)
     bag.close()
     assert report.stopped
-    assert time.monotonic() - begin < 0.5
+    assert time.monotonic() - begin < 0.5 * patience()
 
 
 def test_waiting_for_listeners_is_bounded_and_names_them(node, tmp_path):
@@ -207,7 +208,7 @@ def test_waiting_for_listeners_is_bounded_and_names_them(node, tmp_path):
     player = BagPlayer(node, bag)
     begin = time.monotonic()
     assert player.wait_for_subscribers(["/numbers"], 0.3, Event()) == ["/numbers"]
-    assert time.monotonic() - begin < 1.0
+    assert time.monotonic() - begin < patience()
     bag.close()
 
 
@@ -276,7 +277,7 @@ def test_the_node_plays_and_ends(ros, tmp_path):
         "--params-file", str(config), "-p", f"bag:={tmp_path / 'bag'}", "-p", "rate:=5.0", "-p", "tail_s:=0.0", "-p",
         "wait_subscribers_s:=0.2", "-p", "wait_topics:=['/numbers']",
     )  # fmt: skip
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate()
     assert process.returncode == 0, out + err
     assert "too few listen to /numbers" in out + err
     assert "played 101 messages on 3 topics" in out + err
@@ -289,11 +290,10 @@ def test_the_node_says_in_the_diagnostics_what_it_does(node, tmp_path):
     process = run_node("-p", f"bag:={tmp_path / 'bag'}", "-p", "wait_subscribers_s:=1.5", "-p", "tail_s:=2.0")
     executor = rclpy.executors.SingleThreadedExecutor()
     executor.add_node(node)
-    until = time.monotonic() + 20.0
-    while process.poll() is None and time.monotonic() < until:
+    while process.poll() is None:
         executor.spin_once(timeout_sec=0.1)
     executor.shutdown()
-    out, err = process.communicate(timeout=5)
+    out, err = process.communicate()
     assert process.returncode == 0, out + err
     assert {status.name for status in said} == {"bag_player: status"}
     messages = [(status.level, status.message) for status in said]
@@ -304,17 +304,18 @@ def test_the_node_says_in_the_diagnostics_what_it_does(node, tmp_path):
 
 def test_the_node_refuses_a_missing_bag_with_exit_code_2(ros, tmp_path):
     process = run_node("-p", f"bag:={tmp_path / 'nowhere'}")
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate()
     assert process.returncode == 2, out + err
     assert "nowhere': wanted a rosbag2 folder" in out + err
     assert "Traceback" not in out + err
 
 
-def test_the_node_ends_on_sigint(ros, tmp_path):
+def test_the_node_ends_on_sigint(listener, tmp_path):
     make_bag(tmp_path / "bag", count=3000)
     process = run_node("-p", f"bag:={tmp_path / 'bag'}", "-p", "wait_subscribers_s:=0.0")
-    time.sleep(2.5)
+    while not listener.heard["/numbers"] and process.poll() is None:
+        time.sleep(0.05)
     process.send_signal(2)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate()
     assert process.returncode == 0, out + err
     assert "Traceback" not in out + err

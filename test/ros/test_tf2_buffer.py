@@ -100,6 +100,7 @@ def test_debug_tuple_says_why_not():
     assert "map" in why
 
 
+@pytest.mark.live
 def test_a_timeout_ends_and_raises_what_is_wrong():
     begin = time.monotonic()
     with pytest.raises(LookupException):
@@ -107,6 +108,7 @@ def test_a_timeout_ends_and_raises_what_is_wrong():
     assert 0.09 < time.monotonic() - begin < 1.0
 
 
+@pytest.mark.live
 def test_a_timeout_ends_early_when_the_data_comes():
     buffer = Buffer()
     threading.Timer(0.05, lambda: buffer.set_transform(edge("map", "hand"), "test")).start()
@@ -263,7 +265,7 @@ print("ours" if not tf2.IS_REAL_TF2 else "real")
 
 def selected(setup: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", SELECTION.format(setup=setup)], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", SELECTION.format(setup=setup)], capture_output=True, text=True, check=False
     )
 
 

@@ -92,10 +92,10 @@ def test_a_picture_is_cheap():
     marks = [Mark(1.0 + 0.5 * i, "normal", "normal (wood)") for i in range(6)]
     took = []
     for _ in range(30):
-        begin = time.perf_counter()
+        begin = time.process_time()
         end_s = track.end_s
         picture.draw(predicted.window(end_s), track.window(end_s), marks, end_s - 4.0, f"to {end_s:.1f} s")
-        took.append(time.perf_counter() - begin)
+        took.append(time.process_time() - begin)
     print(f"\n{1e3 * np.median(took):.2f} ms a picture")
     assert np.median(took) < 0.01
 

@@ -15,7 +15,7 @@ from hearing_hands_ros.cli.calibrate.recordings import (
     launch_command,
     opened,
     parameter_files,
-    replay_settings,
+    settings_for,
 )
 from hearing_hands_ros.cli.scene.places import line, make_console
 from hearing_hands_ros.compare.ego_noise import EgoNoise
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         ValueError: A recording cannot be used, or there is too little without a touch; then nothing is written.
     """
     out, bags = check_out(args.out), check_bags(args.bags)
-    settings = replay_settings(args, None)
+    settings = settings_for(args, None)
     pieces: list[tuple[NDArray[np.float32], float]] = []
     topic, found, warnings = "", list[str](), list[str]()
 

@@ -13,7 +13,7 @@ from hearing_hands_ros.cli.calibrate.recordings import (
     launch_command,
     opened,
     parameter_files,
-    replay_settings,
+    settings_for,
 )
 from hearing_hands_ros.cli.scene.places import line, make_console
 from hearing_hands_ros.compare.lag import LagEstimator
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> int:
         ValueError: A recording cannot be used, or its taps do not agree.
     """
     out, bags = check_out(args.out), check_bags(args.bags)
-    settings = replay_settings(args, args.model)
+    settings = settings_for(args, args.model)
     predictor = None
     if args.model is not None:
         predictor = load_predictor(settings.model, settings.device, settings.scene, settings.views)

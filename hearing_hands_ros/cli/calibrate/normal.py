@@ -15,8 +15,9 @@ from hearing_hands_ros.cli.calibrate.recordings import (
     check_out,
     launch_command,
     parameter_files,
-    replay_settings,
+    settings_for,
 )
+from hearing_hands_ros.cli.options import add_alpha, check_alpha
 from hearing_hands_ros.cli.scene.places import line, make_console
 from hearing_hands_ros.compare.calibrated import AFTER, ALONE, calibrated
 from hearing_hands_ros.compare.groups import ALL
@@ -30,9 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `calibrate normal`."""
     add_common_arguments(parser)
     parser.add_argument("--model", type=Path, required=True, help="folder of the model that predicts")
-    parser.add_argument(
-        "--alpha", type=float, default=0.01, help="rate of false alarms that is wanted; default: %(default)s"
-    )
+    add_alpha(parser)
 
 
 @dataclass
@@ -67,10 +66,9 @@ def run(args: argparse.Namespace) -> int:
         FileNotFoundError: A file is missing.
         ValueError: A recording cannot be used, or there are too few touches; then nothing is written.
     """
-    if not 0.0 < args.alpha < 1.0:
-        raise ValueError(f"--alpha: wanted more than 0 and less than 1, got {args.alpha:g}")
+    check_alpha(args.alpha)
     out, bags = check_out(args.out), check_bags(args.bags)
-    replay = Replay(replay_settings(args, args.model))
+    replay = Replay(settings_for(args, args.model))
     touches, topic, found, warnings = NormalTouches(), "", list[str](), list[str]()
     with bar("judging touches", bags, lambda: f"{len(touches.heard)} touches") as teller:
         for path in bags:

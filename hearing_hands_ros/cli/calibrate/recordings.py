@@ -7,16 +7,16 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-from hearing_hands_ros.graph import NodeSpec, Options, predict_graph, share_directory
+from hearing_hands_ros.cli.options import add_params_file, add_recordings, params_file_of, replay_settings
+from hearing_hands_ros.graph import Options
 from hearing_hands_ros.replay.recorded_bag import RecordedBag
 from hearing_hands_ros.replay.recording import Recording
-from hearing_hands_ros.replay.settings import ReplaySettings, settings_of
+from hearing_hands_ros.replay.settings import ReplaySettings
 from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.scene.surface import SplatSurface
 
@@ -25,8 +25,8 @@ OWN_TOPIC = "heard/audio"
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what all commands ask for."""
-    parser.add_argument("bags", type=Path, nargs="+", metavar="BAG", help="rosbag2 folders, .mcap or .db3 files")
-    parser.add_argument("--scene", type=Path, required=True, help="folder of the scene that was touched")
+    add_recordings(parser)
+    add_params_file(parser, "; they go into --out too")
     parser.add_argument(
         "--out",
         type=Path,
@@ -34,13 +34,6 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="ROS parameter file to write; other parameters of one that is there are kept",
     )
-    parser.add_argument(
-        "--params-file",
-        type=Path,
-        metavar="FILE",
-        help="your parameters of the graph, such as the hand's frames; they go into --out too",
-    )
-    parser.add_argument("--audio-topic", default="", help="of the microphone; default: the recording's only one")
 
 
 def check_out(out: Path) -> Path:
@@ -61,36 +54,21 @@ def parameter_files(args: argparse.Namespace) -> list[Path]:
     Raises:
         FileNotFoundError: `--params-file` is not there.
     """
-    files = []
-    if args.params_file is not None:
-        given = args.params_file.expanduser().absolute()
-        if not given.is_file():
-            raise FileNotFoundError(f"--params-file: wanted a file, got nothing at '{given}'")
-        files.append(given)
+    given = params_file_of(args)
+    files = [] if given is None else [given]
     out = check_out(args.out)
     return [*files, out] if out.is_file() and out not in files else files
 
 
-def replay_settings(args: argparse.Namespace, model: Path | None) -> ReplaySettings:
+def settings_for(args: argparse.Namespace, model: Path | None) -> ReplaySettings:
     """Settings that the launch files would give the nodes for the same arguments.
 
     Raises:
         FileNotFoundError: A file is missing.
         ValueError: A folder is missing, or a parameter is wrong.
     """
-    options = Options(
-        scene=str(args.scene),
-        model="" if model is None else str(model),
-        microphone=f"topic:{args.audio_topic or '/audio'}",
-    )
-    files = parameter_files(args)
-    settings = settings_of([_with(spec, files) for spec in predict_graph(options, share_directory())])
-    return replace(settings, sound=replace(settings.sound, topic=args.audio_topic))
-
-
-def _with(spec: NodeSpec, files: Sequence[Path]) -> NodeSpec:
-    """A node that is told of parameter files too, under the arguments that were given."""
-    return replace(spec, layers=(*spec.layers[:-1], *files, spec.layers[-1]))
+    options = Options(scene=str(args.scene), model="" if model is None else str(model))
+    return replay_settings(options, args.audio_topic, parameter_files(args))
 
 
 def launch_command(args: argparse.Namespace, topic: str, **folders: Path | None) -> str:

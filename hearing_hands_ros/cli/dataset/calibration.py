@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from hearing_hands_ros.cli.calibrate.normal import NormalTouches
 from hearing_hands_ros.cli.calibrate.parameter_file import whole, write_parameters
 from hearing_hands_ros.cli.calibrate.recordings import check_out
+from hearing_hands_ros.cli.options import add_alpha, check_alpha, replay_settings
 from hearing_hands_ros.cli.scene.places import line, make_console
 from hearing_hands_ros.compare.calibrated import calibrated
 from hearing_hands_ros.compare.comparator import Comparator
@@ -23,7 +24,7 @@ from hearing_hands_ros.compare.scoring.shipped import load_scorer
 from hearing_hands_ros.compare.settings import ComparatorSettings
 from hearing_hands_ros.data.dataset import SPLITS, Dataset
 from hearing_hands_ros.data.item import Item
-from hearing_hands_ros.graph import Options, predict_graph, share_directory
+from hearing_hands_ros.graph import Options, share_directory
 from hearing_hands_ros.model.checkpoint import WEIGHTS, load_checkpoint
 from hearing_hands_ros.model.compact.generator import KIND, CompactGenerator
 from hearing_hands_ros.motion.window import NANOSECONDS
@@ -35,7 +36,6 @@ from hearing_hands_ros.predictors.protocol import Contact, HandMotion, Predictor
 from hearing_hands_ros.predictors.touch_windows import TouchWindows
 from hearing_hands_ros.progress import progress
 from hearing_hands_ros.replay.replay import Replayed
-from hearing_hands_ros.replay.settings import settings_of
 from hearing_hands_ros.sound.vocoder.protocol import load_vocoder
 
 APART_S: Final = 100
@@ -59,9 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="whose touches; none that the model was trained on. May be given several times; default: val and test",
     )
-    parser.add_argument(
-        "--alpha", type=float, default=0.05, help="rate of false alarms that is wanted; default: %(default)s"
-    )
+    add_alpha(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -72,16 +70,14 @@ def run(args: argparse.Namespace) -> int:
         ValueError: The model does not fit the dataset, the robot's noise is evened out, or there are too few touches;
             then nothing is written.
     """
-    if not 0.0 < args.alpha < 1.0:
-        raise ValueError(f"--alpha: wanted more than 0 and less than 1, got {args.alpha:g}")
+    check_alpha(args.alpha)
     out, dataset = check_out(args.out), Dataset.open(args.dataset.expanduser())
     splits = args.split or ["val", "test"]
     predictors = _Predictors(args.model.expanduser(), dataset)
     refs = [ref for split in splits for ref in dataset.items(split)]
     # The dataset's microphone lag is taken out, and its room's noise is in it.
     known = str(out) if out.is_file() else ""
-    options = Options(scene="", params_file=known, microphone="topic:/audio")
-    settings = settings_of(predict_graph(options, share_directory()))
+    settings = replay_settings(Options(params_file=known))
     if settings.ego_noise:
         raise ValueError(f"--out: wanted no ego_noise, got '{out}' with it: use hearing-hands calibrate normal")
     comparing = replace(settings.comparator, microphone_lag_s=0.0)

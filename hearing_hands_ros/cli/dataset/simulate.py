@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from hearing_hands_ros.cli.dataset.info import tell
+from hearing_hands_ros.cli.options import add_jobs, check_jobs
 from hearing_hands_ros.data.dataset import Dataset
 from hearing_hands_ros.graph import share_directory
 from hearing_hands_ros.train.simulator.generate import Materials, generate
@@ -44,11 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--held-out", type=Path, default=demo / "held_out", help="recordings for test only; default: the demo's"
     )
-    parser.add_argument("--jobs", type=int, default=1, help="processes; default: %(default)s")
+    add_jobs(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Simulate, then say what there is."""
+    check_jobs(args.jobs)
     settings = SimulatorSettings(
         seed=args.seed,
         train_scenes=args.train_scenes,

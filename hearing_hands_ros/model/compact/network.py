@@ -150,18 +150,26 @@ class CompactNetwork(nn.Module):
         joined, *reminders = context.to(patches.dtype).chunk(1 + len(self.blocks), dim=-1)
         h = self.enter(torch.cat([patches, joined], dim=-1))
         step = self.time(_sinusoids(t).to(h.dtype))
-        shift = self.modulation(step).reshape(batch, 6, 1, -1)
+        shifts = self._shifts(self.modulation(step))
         mask = _band(count, self.config.reach, x.device)
         if tokens is not None:
             there = torch.arange(count, device=x.device) < tokens[:, None]
             mask = mask & (there[:, None, :] | torch.eye(count, dtype=torch.bool, device=x.device))
             mask = mask[:, None]
         turns = _turns(count, self.config.dim // self.config.heads, x.device)
-        for block, reminder in zip(self.blocks, reminders, strict=True):
+        for block, reminder, shift in zip(self.blocks, reminders, shifts.unbind(), strict=True):
             h = block(h + reminder, shift, mask, turns)
         scale, move = self.last(step)[:, None].chunk(2, dim=-1)
         h = self.leave(fn.layer_norm(h, h.shape[-1:]) * (1 + scale) + move)
         return h.reshape(batch, count, PATCH, bins).permute(0, 3, 1, 2).flatten(2)
+
+    def _shifts(self, shift: Tensor) -> Tensor:
+        """What each block scales and moves by at a step: (B, 6 W) to (L, 6, B, 1, W), scale, move, gate and again."""
+        offsets = torch.stack([block.offset for block in self.blocks])
+        shifts = shift.reshape(len(shift), 6, 1, -1).transpose(0, 1) + offsets[:, :, None, None]
+        # Scales and gates are factors around 1, moves are not. Made on the device, for a CUDA graph takes no other.
+        is_factor = torch.arange(6, device=shift.device) % 3 != 1
+        return shifts + is_factor.to(shifts.dtype)[:, None, None, None]
 
 
 class Normalise(nn.Module):
@@ -212,15 +220,16 @@ class _Block(nn.Module):
         self.narrow = nn.Linear(self.widen.out_features // 2, width)
 
     def forward(self, h: Tensor, shift: Tensor, mask: Tensor, turns: Tensor) -> Tensor:
-        """(B, N, W) to (B, N, W); `shift` is (B, 6, 1, W)."""
-        scale1, move1, gate1, scale2, move2, gate2 = (shift + self.offset[:, None]).unbind(1)
-        normal = fn.layer_norm(h, h.shape[-1:]) * (1 + scale1) + move1
-        q, k, v = self.qkv(normal).reshape(*h.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        attended = fn.scaled_dot_product_attention(_turned(q, turns), _turned(k, turns), v, attn_mask=mask)
-        h = h + (1 + gate1) * self.mix(attended.transpose(1, 2).flatten(2))
-        normal = fn.layer_norm(h, h.shape[-1:]) * (1 + scale2) + move2
+        """(B, N, W) to (B, N, W); `shift` is (6, B, 1, W), of `CompactNetwork`."""
+        scale1, move1, gate1, scale2, move2, gate2 = shift.unbind()
+        normal = fn.layer_norm(h, h.shape[-1:]) * scale1 + move1
+        qkv = self.qkv(normal).reshape(*h.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        q, k = _turned(qkv[:2], turns).unbind()
+        attended = fn.scaled_dot_product_attention(q, k, qkv[2], attn_mask=mask)
+        h = h + gate1 * self.mix(attended.transpose(1, 2).flatten(2))
+        normal = fn.layer_norm(h, h.shape[-1:]) * scale2 + move2
         value, gate = self.widen(normal).chunk(2, dim=-1)
-        return h + (1 + gate2) * self.narrow(value * fn.silu(gate))
+        return h + gate2 * self.narrow(value * fn.silu(gate))
 
 
 def _sinusoids(t: Tensor) -> Tensor:
@@ -246,7 +255,7 @@ def _turns(count: int, channels: int, device: torch.device) -> Tensor:
 
 
 def _turned(x: Tensor, turns: Tensor) -> Tensor:
-    """Rotate pairs of channels of (B, heads, N, channels) by their position (Su et al. 2021)."""
+    """Rotate pairs of channels of (..., N, channels) by their position (Su et al. 2021)."""
     cos, sin = turns.to(x.dtype)
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cos - second * sin, second * cos + first * sin], dim=-1)
