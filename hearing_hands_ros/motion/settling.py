@@ -67,9 +67,8 @@ def has_settled(frames: Frames, touch: Lasting, slides: bool) -> bool:
 
 
 def is_slow(newest: NDArray[np.float64], speeds: NDArray[np.float64]) -> bool:
-    """Whether the mean of the newest speeds is low for the touch, of which all are given; false if one is not known."""
-    highest = np.nanmax(speeds, initial=0.0)
-    return bool(newest.mean() < SLOW * highest)
+    """Whether all of the newest speeds are low for the touch, of which all are given; false if one is not known."""
+    return bool(newest.max() < SLOW * np.nanmax(speeds, initial=0.0))
 
 
 def speeds_along(frames: Frames, touch: Lasting) -> NDArray[np.float64]:

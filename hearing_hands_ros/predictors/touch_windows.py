@@ -72,8 +72,8 @@ class _Settled:
         """Whether the touch ended in time and as one of its kind, and a hand that was slow stayed so."""
         if touch.kind != self.touch.kind or touch.end_ns > self.touch.end_ns:
             return False
-        speeds, since = speeds_along(motion, touch), speeds_along(motion, replace(touch, start_ns=self.known_ns))
-        return touch.kind == "tap" or not len(since) or is_slow(since, speeds)
+        speeds, since = speeds_along(motion, touch), int((touch.end_ns - self.known_ns) * motion.rate_hz / NANOSECONDS)
+        return touch.kind == "tap" or since <= 0 or is_slow(speeds[-since:], speeds)
 
 
 class TouchWindows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.sound.capture.block import Block
@@ -12,6 +13,9 @@ OVER_FLOOR_DB, RISE_DB = 12.0, 6.0
 """So much over what it is usually, and over the last `BEFORE` frames, is a begin."""
 
 BEFORE = 5
+AT_ONCE_S = 0.25
+"""Sound is worked on in pieces of this length: blocks of a microphone are so short that each alone costs much."""
+
 DEAD_S = 0.15
 UP_DB, DOWN_DB = 0.06, 0.3
 """So fast the floor follows the level, dB a frame."""
@@ -23,22 +27,36 @@ class LoudBegins:
     def __init__(self) -> None:
         self._floor_db: float | None = None
         self._recent_db = [0.0] * BEFORE
-        self._rest = np.zeros(0, np.float32)
-        self._rest_ns = 0
+        self._waves: list[NDArray[np.float32]] = []  # that no frame was taken of yet
+        self._seconds = 0.0  # of them
+        self._until_ns = 0
+        self._rate_hz = 0
         self._quiet_until_ns = 0
 
     def hear(self, block: Block) -> list[int]:
-        """Take a stamped block; return the times of what begins in it, ns. What was lost does not sound."""
+        """Take a stamped block; return the times of what begins in it or in those before, ns.
+
+        What was lost does not sound.
+        """
         assert block.stamp_ns is not None  # noqa: S101  (the monitor stamps every block)
-        frame_ns = round(FRAME_S * NANOSECONDS)
-        size = max(2, round(FRAME_S * block.sample_rate_hz))
-        wave = block.data.reshape(-1, block.channels)[:, 0]
-        if block.stamp_ns - self._rest_ns > 2 * frame_ns:
-            self._rest = wave[:0]
-        begin_ns = block.stamp_ns - len(self._rest) * NANOSECONDS // block.sample_rate_hz
-        wave = np.concatenate([self._rest, wave])
+        begins: list[int] = []
+        if block.stamp_ns - self._until_ns > 2 * FRAME_S * NANOSECONDS or block.sample_rate_hz != self._rate_hz:
+            begins = self.finish()
+            self._waves, self._seconds = [], 0.0
+        self._waves.append(block.data.reshape(-1, block.channels)[:, 0])
+        self._rate_hz, self._until_ns = block.sample_rate_hz, block.stamp_ns + block.duration_ns
+        self._seconds += block.duration_ns / NANOSECONDS
+        return begins + self.finish() if self._seconds >= AT_ONCE_S else begins
+
+    def finish(self) -> list[int]:
+        """Return the times of what begins in the sound that waits; nothing more may come."""
+        if not self._waves:
+            return []
+        frame_ns, size = round(FRAME_S * NANOSECONDS), max(2, round(FRAME_S * self._rate_hz))
+        wave = np.concatenate(self._waves)
+        begin_ns = self._until_ns - len(wave) * NANOSECONDS // self._rate_hz
         whole = len(wave) // size * size
-        self._rest, self._rest_ns = wave[whole:], block.stamp_ns + block.duration_ns
+        self._waves, self._seconds = [wave[whole:]], (len(wave) - whole) / self._rate_hz
         changes = np.diff(wave[:whole].reshape(-1, size), axis=1)
         levels_db = 10.0 * np.log10(np.einsum("fi,fi->f", changes, changes) / size + 1e-12)
         return [

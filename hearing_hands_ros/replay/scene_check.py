@@ -83,6 +83,7 @@ class SceneCheck:
 
     def finish(self, now_ns: int) -> None:
         """Count what still waits: nothing more comes."""
+        self._heard.extend(self._begins.finish())
         self.advance(now_ns + round(3.0 * WAIT_S * NANOSECONDS))
 
     def _count_sound(self, stamp_ns: int) -> None:

@@ -56,9 +56,9 @@ def options():
     return found
 
 
-def default_of(action):
+def default_of(command, action):
     """What holds where it is not given; `up` leaves that to the launch files' defaults."""
-    default = LAUNCH.get(action.dest) if action.default is None else action.default
+    default = LAUNCH.get(action.dest) if command == "up" and action.default is None else action.default
     if isinstance(default, bool):
         default = str(default).lower()
     return None if default in NOT_GIVEN else default
@@ -66,9 +66,9 @@ def default_of(action):
 
 def differing(options, what):
     return {
-        name: {command: what(action) for command, action in of.items()}
+        name: {command: what(command, action) for command, action in of.items()}
         for name, of in options.items()
-        if len({repr(what(action)) for action in of.values()}) > 1
+        if len({repr(what(*each)) for each in of.items()}) > 1
     }
 
 
@@ -78,12 +78,12 @@ def test_options_of_the_same_name_have_the_same_default(options):
 
 
 def test_options_of_the_same_name_are_all_given_once_or_all_several_times(options):
-    found = differing(options, lambda action: isinstance(action, argparse._AppendAction))
+    found = differing(options, lambda _, action: isinstance(action, argparse._AppendAction))
     assert set(found) == set(SEVERAL), found
 
 
 def test_options_of_the_same_name_have_the_same_choices(options):
-    found = differing(options, lambda action: action.choices and sorted(action.choices))
+    found = differing(options, lambda _, action: action.choices and sorted(action.choices))
     assert set(found) == {"--images"}, found
 
 

@@ -64,10 +64,10 @@ def test_each_verdict_comes_with_its_evidence(taps):
     assert "sounds like snow" in different.reason
     assert different.difference is not None
     assert str(different.difference) in different.reason
-    extra = stone.samples.copy()
-    click = clear(taps, "metal").samples[4700:][: extra.size - 8000]
-    extra[8000 : 8000 + click.size] += click
-    beside = judged(TouchJudge(scorer(), bank_calibration(), 0.15), stone, extra)
+    metal = clear(taps, "metal")
+    extra = metal.samples.copy()
+    extra[8000:] += clear(taps, "stone").samples[4700:][: extra.size - 8000]
+    beside = judged(judge, metal, extra)
     assert beside.verdict in (Verdict.UNEXPECTED, Verdict.DIFFERENT), beside.reason
     assert any(abs(onset - 0.2) < 0.03 for onset in beside.onsets_s)
 

@@ -2,9 +2,11 @@
 
 import copy
 import time
+from array import array
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch", reason="checkpoints need PyTorch")
@@ -142,6 +144,32 @@ def test_a_tap_is_predicted_while_it_lasts_and_a_long_touch_anew(generator):
     generator.is_predicted(702)
     generator.says("no such sound")
     assert [number for number in asked.read_text().split() if number.startswith("70")] == ["701", "702", "703", "702"]
+
+
+def test_a_slide_is_predicted_when_it_slows_down(generator):
+    asked, start = generator.model / "asked", time.time_ns()
+    event = touch(start, 711)
+    event.kind, event.slide_speed = ContactEvent.SLIDE, 0.3
+    time_s = np.arange(-100, 20) / 30
+    way = np.where(time_s < 0.3, 0.3 * time_s, 0.09 + 0.05 * (time_s - 0.3))
+
+    def told(until_s, begun=lasting):
+        event.end = stamp_from_ns(start + round(until_s * NS))
+        message = window(start + round(until_s * NS), [begun(event)])
+        keypoints = np.frombuffer(message.keypoints, np.float32).reshape(120, 2, 21, 3).copy()
+        keypoints[..., 0] += np.interp(np.arange(-119, 1) / 30 + until_s, time_s, way)[:, None, None]
+        message.keypoints = array("f", keypoints.tobytes())
+        generator.hands.publish(message)
+
+    told(0.1)
+    told(0.4)
+    wait_until(lambda: asked.read_text().count("711\n") == 2, 5.0, lambda: "that it is predicted")
+    told(0.6, begun=copy.deepcopy)
+    prediction = generator.is_predicted(711)
+    assert asked.read_text().count("711\n") == 2
+    sound_s = len(prediction.audio.data) / RATE_HZ
+    since_s = (stamp_to_ns(prediction.audio.header.stamp) - start) / NS
+    assert since_s + sound_s == pytest.approx(0.6 + 1.2, abs=0.05)
 
 
 def lasting(event):

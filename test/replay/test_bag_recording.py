@@ -162,6 +162,45 @@ def test_a_tree_of_frames_that_changes_midway_gives_the_same_touches(begin, bund
     assert [t.start_ns for t in touches] == pytest.approx([t.start_ns for t in right[1]], abs=2_000_000)
 
 
+def test_a_time_without_a_hand_takes_no_other_touches_with_it(begin, bundle, right, tmp_path, store):
+    with Reader(begin) as reader:
+        gone_ns, back_ns = reader.start_time + 5 * NS, reader.start_time + 15 * NS
+
+    def without_hand(topic, stamp_ns, message):
+        return [] if topic == "/tf" and gone_ns < stamp_ns < back_ns else [(topic, stamp_ns, message)]
+
+    blocks, touches, recording = passed(changed(begin, tmp_path / "bag", store, without_hand), bundle)
+    outside = [t.start_ns for t in right[1] if not gone_ns - NS < t.start_ns < back_ns + NS]
+    assert len(outside) >= 4
+    assert set(outside) <= {t.start_ns for t in touches}
+    assert not [t for t in touches if gone_ns < t.start_ns < back_ns - NS // 10]
+    assert len(blocks) == len(right[0])
+    assert recording.hands.follower.counts["invalid_frames"] == pytest.approx(
+        right[2].hands.follower.counts["invalid_frames"] + 300, abs=15
+    )
+
+
+def test_messages_without_a_stamp_and_one_recorded_before_time_began_take_nothing_with_them(
+    begin, bundle, right, tmp_path, store
+):
+    seen = {AUDIO: 0, TF: 0}
+
+    def unstamped(topic, stamp_ns, message):
+        kind = message.__msgtype__
+        seen[kind] = seen.get(kind, 0) + 1
+        if seen[kind] % 40 == 7 and topic != "/tf_static":
+            for part in message.transforms if kind == TF else [message]:
+                part.header.stamp.sec = part.header.stamp.nanosec = 0
+        return [(topic, 0 if topic == "/tf" and seen[kind] == 1 else stamp_ns, message)]
+
+    blocks, touches, _ = passed(changed(begin, tmp_path / "bag", store, unstamped), bundle)
+    known = {t.start_ns for t in touches}
+    found = [t for t in right[1] if any(abs(t.start_ns - start_ns) < NS // 20 for start_ns in known)]
+    assert len(found) >= len(right[1]) - 1
+    assert len(touches) <= len(right[1]) + 1
+    assert sum(b.data.size for b in blocks) >= 0.9 * sum(b.data.size for b in right[0])
+
+
 def test_a_recording_that_is_cut_says_so_when_it_is_asked(begin, bundle, tmp_path):
     whole = data_of((begin / "bag.mcap").read_bytes())
     (tmp_path / "cut.mcap").write_bytes(whole[: len(whole) // 2])

@@ -146,6 +146,14 @@ def test_of_several_topics_one_must_be_chosen(tmp_path):
         hear(path, SoundSettings(topic="/c"))
 
 
+def test_what_was_predicted_is_never_taken_for_what_a_microphone_heard(tmp_path):
+    predicted = ("/predicted/audio", "/predicted/stream", "/left/predicted/stream")
+    kind = "hearing_hands_ros/msg/Audio"
+    assert hear(record(tmp_path / "both", kind, topics=(*predicted, "/usb")))[1].topic == "/usb"
+    with pytest.raises(ValueError, match="sound"):
+        hear(record(tmp_path / "only", kind, topics=predicted))
+
+
 def test_the_package_s_own_microphone_is_taken_before_another(tmp_path):
     topics = ("/a", "/left/heard/audio")
     assert hear(record(tmp_path / "one", "hearing_hands_ros/msg/Audio", topics=topics))[1].topic == "/left/heard/audio"

@@ -4,7 +4,7 @@ from heapq import merge
 
 import numpy as np
 import pytest
-from rosbags.typesys import Stores, get_typestore
+from made_tf import NS, START_NS, message, publisher
 
 from hearing_hands_ros.motion.window import frame_stamp_ns
 from hearing_hands_ros.replay.tf_thinning import TfThinning
@@ -12,40 +12,7 @@ from hearing_hands_ros.ros.tf2_bytes import edges_in_bytes
 from hearing_hands_ros.ros.tf2_core import TransformTree
 from hearing_hands_ros.ros.tf2_exceptions import TransformException
 
-NS = 1_000_000_000
-START_NS = 1_748_770_200 * NS
 RATE = 30
-STORE = get_typestore(Stores.ROS2_KILTED)
-TF = "tf2_msgs/msg/TFMessage"
-
-
-def message(stamps_ns, edges, rng):
-    types = STORE.types
-    transforms = []
-    for stamp_ns, (parent, child) in zip(stamps_ns, edges, strict=True):
-        quat = rng.normal(size=4)
-        quat /= np.linalg.norm(quat)
-        transforms.append(
-            types["geometry_msgs/msg/TransformStamped"](
-                types["std_msgs/msg/Header"](
-                    types["builtin_interfaces/msg/Time"](stamp_ns // NS, stamp_ns % NS), parent
-                ),
-                child,
-                types["geometry_msgs/msg/Transform"](
-                    types["geometry_msgs/msg/Vector3"](*(float(v) for v in rng.normal(size=3))),
-                    types["geometry_msgs/msg/Quaternion"](*(float(v) for v in quat)),
-                ),
-            )
-        )
-    return bytes(STORE.serialize_cdr(types[TF](transforms), TF))
-
-
-def publisher(edges, rate_hz, rng, seconds=2.0, jitter_s=0.0):
-    """Arrival, bytes; in the order of arrival, which need not be that of the stamps."""
-    stamps = START_NS + (np.arange(0.0, seconds, 1.0 / rate_hz) * NS).astype(np.int64)
-    late = rng.uniform(0.0, jitter_s, len(stamps)) * NS + 1e6
-    made = [(int(s + d), message([int(s)] * len(edges), edges, rng)) for s, d in zip(stamps, late, strict=True)]
-    return sorted(made)
 
 
 def looked_up(tree, name, stamp_ns):

@@ -133,8 +133,8 @@ def test_it_keeps_time_and_does_not_drift(node, listener, tmp_path):
     print(f"\nlate: median {1e3 * np.median(late):.2f} ms, 99 % {1e3 * np.percentile(late, 99):.2f} ms, "
           f"worst {1e3 * late.max():.2f} ms")  # fmt: skip
     assert took == pytest.approx(3.0, abs=0.05 * patience())
-    assert np.median(late) < 0.005  # generous: other processes share the cores
-    assert np.median(late[-100:]) - np.median(late[:100]) < 0.003
+    assert np.median(late) < 0.005 * patience()
+    assert np.median(late[-100:]) - np.median(late[:100]) < 0.003 * patience()
     gaps = np.diff([at for at, _ in listener.heard["/numbers"]])
     assert np.mean(gaps) == pytest.approx(0.01, rel=0.15)  # the listener, too, waits for its turn
 

@@ -175,3 +175,14 @@ def test_ten_thousand_questions_take_less_than_a_second(plane: SplatScene) -> No
     start = time.process_time()
     surface.query(asked)
     assert time.process_time() - start < 1.0
+
+
+def test_an_answer_does_not_depend_on_what_else_is_asked(plane: SplatScene) -> None:
+    surface = SplatSurface(bundle(plane, labels=np.zeros(len(plane), np.uint8)))
+    asked = np.random.default_rng(6).uniform([-0.25, -0.25, -0.02], [0.25, 0.25, 0.09], (9000, 3))
+    asked[17] = np.inf
+    together = surface.query(asked)
+    for first in (0, 4090, 8979):
+        alone = surface.query(asked[first : first + 21])
+        for name in ("distance_m", "normal", "point_m", "material", "material_share"):
+            np.testing.assert_array_equal(getattr(alone, name), getattr(together, name)[first : first + 21])

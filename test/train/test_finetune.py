@@ -67,22 +67,36 @@ def test_the_score_is_least_for_draws_that_are_as_various_as_what_was_heard():
     def drawn(*shape, spread):
         return spread * torch.randn(*shape, generator=generator)
 
-    heard, weight = drawn(64, 8, 32, spread=1.0), torch.ones(64, 32)
+    heard, weight = drawn(64, 80, 32, spread=1.0), torch.ones(64, 32)
     scores = {
-        spread: float(energy_score(drawn(2, 64, 8, 32, spread=spread), heard, weight))
+        spread: float(energy_score(drawn(2, 64, 80, 32, spread=spread), heard, weight))
         for spread in (0.0, 0.5, 1.0, 2.0)
     }
     assert min(scores, key=scores.get) == 1.0
-    off = float(energy_score(drawn(2, 64, 8, 32, spread=1.0) + 1.0, heard, weight))
+    off = float(energy_score(drawn(2, 64, 80, 32, spread=1.0) + 1.0, heard, weight))
     assert off > scores[1.0]
 
 
-def test_frames_that_weigh_nothing_are_not_listened_to():
-    heard, weight = torch.zeros(1, 8, 32), torch.ones(1, 32)
-    draws = torch.zeros(2, 1, 8, 32)
-    draws[..., 16:] = 5.0
+def test_in_frames_that_weigh_nothing_only_the_level_counts():
+    heard, weight = torch.zeros(1, 80, 32), torch.ones(1, 32)
     weight[:, 16:] = 1e-9
-    assert float(energy_score(draws, heard, weight)) == pytest.approx(0.0, abs=1e-3)
+    coloured, louder = torch.zeros(2, 1, 80, 32), torch.zeros(2, 1, 80, 32)
+    coloured[:, :, ::2, 16:], coloured[:, :, 1::2, 16:] = 5.0, -5.0
+    louder[..., 16:] = 5.0
+    assert float(energy_score(coloured, heard, weight)) == pytest.approx(0.0, abs=1e-2)
+    assert float(energy_score(louder, heard, weight)) > 1.0
+
+
+def test_a_sound_that_begins_where_nothing_does_costs_more_than_as_much_noise():
+    """Faint in each band, so that among their noise it is lost, but in all of them at once."""
+    generator = torch.Generator().manual_seed(0)
+    heard, weight = torch.randn(64, 80, 32, generator=generator), torch.ones(64, 32)
+    draws = torch.randn(2, 64, 80, 32, generator=generator)
+    burst, noise = torch.zeros(80, 32), torch.zeros(80, 32)
+    burst[:, 20:24] = 0.5
+    noise[::2, 20:24], noise[1::2, 20:24] = 0.5, -0.5
+    best, begun, noisier = (float(energy_score(draws + off, heard, weight)) for off in (0.0, burst, noise))
+    assert begun - best > 5.0 * abs(noisier - best)
 
 
 @pytest.mark.parametrize(
@@ -239,6 +253,16 @@ def test_held_out_touches_become_the_calibration_of_a_model(start, tmp_path, cap
     judge = TouchJudge(load_scorer(), calibration, named["alpha"])
     assert judge.unarmed == ""
     assert "24 touches" in capsys.readouterr().out
+
+
+def test_a_robot_whose_noise_is_evened_out_is_sent_to_calibrate_normal(dataset, start, tmp_path, capsys):
+    out = tmp_path / "robot.yaml"
+    before = "/**/sound_comparator:\n  ros__parameters: {ego_noise: robot_ego_noise.yaml}\n"
+    out.write_text(before)
+    assert main(["dataset", "calibration", str(dataset), "--model", str(start), "--out", str(out)]) == 2
+    assert "wanted no ego_noise" in (said := capsys.readouterr().err)
+    assert "use hearing-hands calibrate normal" in said
+    assert out.read_text() == before
 
 
 def test_too_few_touches_make_no_calibration(dataset, start, tmp_path, capsys):
