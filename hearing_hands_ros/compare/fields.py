@@ -8,6 +8,8 @@ from pathlib import Path
 
 import yaml
 
+from hearing_hands_ros.whole_file import write_text
+
 
 def read_document(who: str, path: Path, form: str) -> dict[str, object]:
     """Read what `write_document` wrote.
@@ -39,13 +41,7 @@ def write_document(path: Path, document: Mapping[str, object]) -> None:
     Raises:
         OSError: It cannot be written; what was there is still there.
     """
-    draft = path.with_name(f"{path.name}.part")
-    try:
-        text = yaml.safe_dump(dict(document), sort_keys=False, default_flow_style=None, width=120)
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    write_text(path, yaml.safe_dump(dict(document), sort_keys=False, default_flow_style=None, width=120))
 
 
 def checked_mapping(who: str, value: object, keys: Iterable[str] | None = None) -> dict[str, object]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +12,7 @@ import yaml
 
 from hearing_hands_ros.data.dataset import MANIFEST, SCENES, DatasetInfo
 from hearing_hands_ros.data.item import Item, faults
+from hearing_hands_ros.whole_file import whole_folder, write_text
 
 SOURCES: Final = "sources.yaml"
 
@@ -21,9 +21,7 @@ def write_info(folder: str | Path, info: DatasetInfo) -> None:
     """Write `dataset.yaml`, at once."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f"{MANIFEST}.part"
-    draft.write_text(yaml.safe_dump(info.document(), sort_keys=False, width=120), encoding="utf-8")
-    draft.replace(folder / MANIFEST)
+    write_text(folder / MANIFEST, yaml.safe_dump(info.document(), sort_keys=False, width=120))
 
 
 def scene_folder(folder: str | Path, scene: str) -> Path:
@@ -56,24 +54,21 @@ def write_scene(
         raise ValueError(f"{who}: scene wanted one that is in a split, got {scene!r}")
     if target.exists():
         raise FileExistsError(f"{who}: wanted a new scene, got {target}, which is there already")
-    draft = target.with_name(f"{scene}.part")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
     count = 0
-    for item in items:
-        arrays = item.arrays()
-        wrong = list(faults(arrays, len(item.audio), info.sequence, info.encoder_dim))
-        peak = float(np.abs(item.audio).max(initial=0.0))
-        if not peak <= 1.0:
-            wrong.append(f"audio: wanted finite samples of -1 to 1, got a peak of {peak:g}")
-        if wrong:
-            raise ValueError(f"{who}: {scene}/{item.name}: {'; '.join(wrong)}")
-        with (draft / f"{item.name}.npz").open("wb") as stream:
-            np.savez(stream, **arrays)  # type: ignore[arg-type]
-        soundfile.write(draft / f"{item.name}.flac", item.audio, info.sequence.sample_rate_hz, subtype="PCM_16")
-        count += 1
-    if sources is not None:
-        text = yaml.safe_dump(dict(sources), sort_keys=False, width=120, default_flow_style=None)
-        (draft / SOURCES).write_text(text, encoding="utf-8")
-    draft.replace(target)
+    with whole_folder(target) as draft:
+        for item in items:
+            arrays = item.arrays()
+            wrong = list(faults(arrays, len(item.audio), info.sequence, info.encoder_dim))
+            peak = float(np.abs(item.audio).max(initial=0.0))
+            if not peak <= 1.0:
+                wrong.append(f"audio: wanted finite samples of -1 to 1, got a peak of {peak:g}")
+            if wrong:
+                raise ValueError(f"{who}: {scene}/{item.name}: {'; '.join(wrong)}")
+            with (draft / f"{item.name}.npz").open("wb") as stream:
+                np.savez(stream, **arrays)  # type: ignore[arg-type]
+            soundfile.write(draft / f"{item.name}.flac", item.audio, info.sequence.sample_rate_hz, subtype="PCM_16")
+            count += 1
+        if sources is not None:
+            text = yaml.safe_dump(dict(sources), sort_keys=False, width=120, default_flow_style=None)
+            (draft / SOURCES).write_text(text, encoding="utf-8")
     return count

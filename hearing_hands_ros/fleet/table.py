@@ -16,6 +16,7 @@ from rich.table import Table
 
 from hearing_hands_ros.compare.verdict import Verdict
 from hearing_hands_ros.fleet.row import ALL, Row
+from hearing_hands_ros.whole_file import write_text
 
 NAME: Final = "fleet"
 NONE: Final = "–"
@@ -50,10 +51,8 @@ def write_tables(folder: Path, rows: Sequence[Row]) -> list[Path]:
     texts = {"md": markdown(rows), "csv": _csv(rows), "json": _json(rows)}
     paths = []
     for end, text in texts.items():
-        path = folder / f"{NAME}.{end}"
-        draft = path.with_name(f".{path.name}.part")
-        draft.write_text(text, encoding="utf-8")
-        paths.append(draft.replace(path))
+        paths.append(folder / f"{NAME}.{end}")
+        write_text(paths[-1], text)
     return paths
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from hearing_hands_ros.libraries import optional
 from hearing_hands_ros.sequence import SequenceConfig
+from hearing_hands_ros.whole_file import write_text
 
 FORMAT = "hearing_hands_ros/checkpoint/1"
 CONFIG, WEIGHTS = "config.yaml", "model.safetensors"
@@ -100,9 +101,7 @@ def save_checkpoint(
         draft.unlink()
         raise ValueError(f"{who}: config wanted numbers, strings, lists and mappings, got {error}") from error
     draft.replace(folder / WEIGHTS)
-    config_draft = folder / f"{CONFIG}.part"
-    config_draft.write_text(text, encoding="utf-8")
-    config_draft.replace(folder / CONFIG)
+    write_text(folder / CONFIG, text)
 
 
 def load_checkpoint(folder: str | Path, kind: str) -> Checkpoint:

@@ -30,6 +30,7 @@ from hearing_hands_ros.replay.result import (
     heard_path,
     predicted_path,
 )
+from hearing_hands_ros.whole_file import write_text
 
 RING_S = 30.0
 """So much sound is kept; the longest touch and the wait for its verdict are shorter."""
@@ -118,9 +119,7 @@ class ResultWriter:
             self._write_sounds(self._waiting.popleft())
         self._lines.close()
         run = replace(run, touches=self.verdicts.total(), verdicts=dict(self.verdicts))
-        draft = self.folder / f".{RUN}.part"
-        draft.write_text(run.text(), encoding="utf-8")
-        draft.replace(self.folder / RUN)
+        write_text(self.folder / RUN, run.text())
         return run
 
     def _end_ns(self, waiting: _Waiting) -> int:

@@ -30,6 +30,7 @@ from hearing_hands_ros.report.script_data import details, sounds
 from hearing_hands_ros.report.summary import duration, facts, materials, verdict_counts
 from hearing_hands_ros.report.table import HANDS, SHOWN_S, Line
 from hearing_hands_ros.sequence import SequenceConfig
+from hearing_hands_ros.whole_file import write_text
 
 MOST_MEDIA: Final = 150
 """Touches that can be seen and heard in the page."""
@@ -62,8 +63,10 @@ def write_report(folders: Sequence[Path], out: Path, most_media: int = MOST_MEDI
     page = _page(columns, table, places, unseen, sequence)
     out = out.expanduser()
     out.mkdir(parents=True, exist_ok=True)
-    _write(out / DOCUMENT, json.dumps(document(columns, table), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-    _write(out / PAGE, page.replace(SIZE, f"{len(page.encode()) / 1e6:.1f} MB"))
+    write_text(
+        out / DOCUMENT, json.dumps(document(columns, table), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    )
+    write_text(out / PAGE, page.replace(SIZE, f"{len(page.encode()) / 1e6:.1f} MB"))
 
 
 def _page(
@@ -190,13 +193,3 @@ def _look(shown: Sequence[Line], columns: Sequence[Column], places: Mapping[str,
         ]
         for line, spot in zip(mine, rendered.spots([line.touch for line in mine]), strict=True):
             line.spot_jpeg = data_url(spot, "image/jpeg")
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file, whole or not at all."""
-    draft = path.with_name(f"{path.name}.part")
-    try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

@@ -27,6 +27,7 @@ from hearing_hands_ros.scene.document import (
 from hearing_hands_ros.scene.npy import map_npy
 from hearing_hands_ros.scene.sim3 import Sim3
 from hearing_hands_ros.scene.splats import SplatScene, read_splats, write_splats
+from hearing_hands_ros.whole_file import write_text
 
 __all__ = ["NO_MATERIAL", "Registration", "SceneBundle", "Sfm"]
 
@@ -229,10 +230,8 @@ class SceneBundle:
         if self.sfm is not None and self.sfm.folder.resolve() != (folder / SFM_FOLDER).resolve():
             _copy_sfm(self.sfm.folder, folder / SFM_FOLDER)
         # scene.yaml last and at once: a folder that was cut off while saving has none, or one whose hash fails.
-        draft = folder / "scene.yaml.part"
         text = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=120)
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(folder / "scene.yaml")
+        write_text(folder / "scene.yaml", text)
 
 
 def _document(bundle: SceneBundle, splats_file: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hearing_hands_ros.scene import memory, ply, spz
+from hearing_hands_ros.whole_file import whole_file
 
 Array = NDArray[np.float32]
 
@@ -218,15 +219,11 @@ def write_splats(path: str | Path, splats: SplatScene) -> None:
         "logits": np.log(opacities / (1.0 - opacities)),
         "sh": splats.sh,
     }
-    draft = path.with_name(f"{path.name}.part")
-    try:
+    with whole_file(path) as draft:
         if suffix == ".ply":
             ply.write_ply(draft, columns)
         else:
             spz.write_spz(draft, columns, who)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def check_degree(who: str, degree: int) -> None:

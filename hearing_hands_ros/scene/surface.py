@@ -108,6 +108,7 @@ class SplatSurface:
         labels = bundle.labels[opaque].astype(np.int64)
         self._materials = len(bundle.material_names)
         self._labels = np.where(labels == NO_MATERIAL, self._materials, labels)
+        self.query(means[:1])  # compiles: not while the first touch is waited for
 
     def query(self, points_m: NDArray[np.floating]) -> SurfaceQuery:
         """Distance, normal, nearest point and material.

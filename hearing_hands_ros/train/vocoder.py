@@ -26,6 +26,7 @@ from hearing_hands_ros.sound.vocoder.error import multi_resolution_error
 from hearing_hands_ros.sound.vocoder.istft_network import IstftConfig, IstftNetwork
 from hearing_hands_ros.train.vocoder_losses import MelLoss, spectral_loss
 from hearing_hands_ros.train.vocoder_sounds import TouchSounds, read_bank
+from hearing_hands_ros.whole_file import whole_file
 
 BATCH, FRAMES = 12, 56
 RATE, LAST_RATE, WARM_UP = 1e-3, 2e-5, 100
@@ -102,10 +103,9 @@ class VocoderTraining:
     def save(self) -> None:
         """Write state and checkpoint; an interruption leaves the older ones."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        draft = self.folder / "state.part"
         state = {"step": self.step, "network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-        torch.save(state, draft)
-        draft.replace(self.folder / "state.pt")
+        with whole_file(self.folder / "state.pt") as draft:
+            torch.save(state, draft)
         config = {
             "name": f"istft_head-{self.step}",
             "network": asdict(replace(self.config, rounds=ROUNDS_IN_USE)),

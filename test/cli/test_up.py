@@ -203,11 +203,11 @@ def test_real_nodes_start_respawn_and_stop_on_ctrl_c(environment, tmp_path):
     try:
         viewer = int(wait_for(r"spectrogram_viewer runs as process (\d+)")[1])
         wait_for(r"\[microphone\] .*left\.microphone")  # a log line of the real node
-        time.sleep(1.5)
+        time.sleep(1.5 * patience())
         os.kill(viewer, signal.SIGKILL)
         again = int(wait_for(rf"(?s)process {viewer}\n.*spectrogram_viewer runs as process (\d+)")[1])
         assert again != viewer
-        time.sleep(1.5)
+        time.sleep(1.5 * patience())
         pids = [int(pid) for pid in re.findall(r"runs as process (\d+)", "".join(lines))]
         assert len(set(pids)) >= 6
         process.send_signal(signal.SIGINT)

@@ -247,7 +247,7 @@ def test_a_killed_node_comes_back_and_all_stop_by_pid(prefix, sound):
         assert await until(lambda: viewer.starts == 2 and viewer.pid is not None)
         assert 1.0 < time.monotonic() - killed_at < 3.0 * patience()
         assert viewer.pid != first
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(1.5 * patience())
         assert viewer.starts == 2, viewer.lines
         pids = [p.pid for p in service.processes if p.pid]
         service.shutdown("test")

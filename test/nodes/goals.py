@@ -15,6 +15,7 @@ class Goal:
             self.feedback.append(message.feedback)
             on_feedback(message.feedback)
 
+        self._ros = ros
         self._client = ActionClient(ros.probe, PredictSound, "predict_sound")
         assert self._client.wait_for_server(10.0)
         sent = self._client.send_goal_async(PredictSound.Goal(candidates=candidates), feedback_callback=take)
@@ -32,7 +33,7 @@ class Goal:
     def result(self, timeout_s=30.0):
         """Return (status, result)."""
         answer = wait_done(self._done, timeout_s)
-        self._client.destroy()
+        self._ros.on_its_thread(self._client.destroy)
         return answer.status, answer.result
 
 

@@ -248,6 +248,10 @@ class RosDomain:
         """Wait until somebody publishes on a topic."""
         wait_until(lambda: self.probe.count_publishers(topic) > 0, timeout_s, lambda: f"a publisher of {topic}")
 
+    def on_its_thread(self, function: Callable[[], object]) -> None:
+        """Have the probe's thread call something: what it spins with must not be destroyed under it."""
+        self._executor.create_task(function)
+
     def close(self) -> None:
         """Stop the processes started here, then the probe."""
         for process in self.processes:  # all at once: each takes up to a second to go

@@ -102,7 +102,7 @@ def play(node, listener, bag, **options):
     begin = time.monotonic()
     report = player.play(Event())
     took = time.monotonic() - begin
-    time.sleep(0.2)
+    time.sleep(0.2 * patience())
     return report, took
 
 

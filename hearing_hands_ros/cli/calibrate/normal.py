@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hearing_hands_ros.cli.calibrate.parameter_file import whole, write_parameters
+from hearing_hands_ros.cli.calibrate.parameter_file import write_parameters
 from hearing_hands_ros.cli.calibrate.recordings import (
     add_common_arguments,
     bar,
@@ -95,8 +95,7 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise ValueError("\n".join([str(error), *left_out, *found])) from error
     scores = out.with_name(f"{out.stem}_normal.yaml")
-    with whole(scores) as beside:
-        calibration.save(beside)
+    calibration.save(scores)
     parameters = {"calibration": str(scores), "alpha": args.alpha}
     write_parameters(out, parameter_files(args), parameters, "normal", source)
     console = make_console()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from hearing_hands_ros.whole_file import write_text
 
 NODE = "sound_comparator"
 SECTION = f"/**/{NODE}"
@@ -43,28 +42,8 @@ def write_parameters(
     _forget(document, set(parameters))
     _merge(document, {SECTION: {PARAMETERS: dict(parameters)}})
     head = [line for line in head if not line.startswith(f"# {topic}: ")] + [f"# {topic}: {note}"]
-    with whole(path) as beside:
-        text = yaml.safe_dump(document, sort_keys=False, width=120)
-        beside.write_text("\n".join(head) + "\n\n" + text, encoding="utf-8")
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """Give a place beside a file, which takes the file's place at the end; there is never half a file.
-
-    Raises:
-        OSError: The folder cannot be written to.
-    """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    beside = Path(name)
-    try:
-        yield beside
-        beside.chmod(0o644)
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
+    text = yaml.safe_dump(document, sort_keys=False, width=120)
+    write_text(path, "\n".join(head) + "\n\n" + text)
 
 
 def _read(path: Path, text: str) -> dict[str, Any]:

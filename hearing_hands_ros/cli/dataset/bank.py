@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import shutil
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from hearing_hands_ros.data.dataset import SPLITS, Dataset
 from hearing_hands_ros.predictors.example_bank import FORMAT, LEAD_S, ExampleBank
 from hearing_hands_ros.progress import progress
 from hearing_hands_ros.train.evaluation.examples import TrainTouch, bank_of, train_touches
+from hearing_hands_ros.whole_file import whole_folder
 
 TOOL: Final = "robot"
 
@@ -50,15 +50,12 @@ def run(args: argparse.Namespace) -> int:
         )
     kept = {exemplar.group for exemplar in bank_of(touches, rate).exemplars}
     chosen = [touch for touch in touches if _name(touch) in kept]
-    draft = out.with_name(f"{out.name}.part")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
-    rows = [_write(draft, number, touch, rate) for number, touch in enumerate(chosen, start=1)]
-    document = {"format": FORMAT, "name": out.name, "recordings": rows}
-    (draft / "bank.yaml").write_text(yaml.safe_dump(document, sort_keys=False, width=120), encoding="utf-8")
-    (draft / "LICENSE.md").write_text(_licence(dataset), encoding="utf-8")
-    bank = ExampleBank.load(draft, rate)
-    draft.replace(out)
+    with whole_folder(out) as draft:
+        rows = [_write(draft, number, touch, rate) for number, touch in enumerate(chosen, start=1)]
+        document = {"format": FORMAT, "name": out.name, "recordings": rows}
+        (draft / "bank.yaml").write_text(yaml.safe_dump(document, sort_keys=False, width=120), encoding="utf-8")
+        (draft / "LICENSE.md").write_text(_licence(dataset), encoding="utf-8")
+        bank = ExampleBank.load(draft, rate)
     console = make_console()
     line(console, "touches", f"{len(bank.exemplars)} of {len(touches)} that were heard alone, {dataset.info.origin}")
     for material in bank.materials:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearing_hands_ros.cli.calibrate.normal import NormalTouches
-from hearing_hands_ros.cli.calibrate.parameter_file import whole, write_parameters
+from hearing_hands_ros.cli.calibrate.parameter_file import write_parameters
 from hearing_hands_ros.cli.calibrate.recordings import check_out
 from hearing_hands_ros.cli.options import add_alpha, check_alpha, replay_settings
 from hearing_hands_ros.cli.scene.places import line, make_console
@@ -109,8 +109,7 @@ def run(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise ValueError("\n".join([str(error), *left_out])) from error
     scores = out.with_name(f"{out.stem}_normal.yaml")
-    with whole(scores) as beside:
-        calibration.save(beside)
+    calibration.save(scores)
     parameters = {"calibration": str(scores), "alpha": args.alpha}
     write_parameters(out, [out] if out.is_file() else [], parameters, "normal", source)
     console = make_console()

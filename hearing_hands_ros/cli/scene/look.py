@@ -63,8 +63,9 @@ def run(args: argparse.Namespace) -> int:
         seen = views.look([moment(gripper, point, normal, heading, bundle.up)])
         draw(out, seen, views.global_camera.name, args.width_m)
     console = make_console()
-    line(console, "point", f"{np.round(point, 4).tolist()} m in {bundle.frame_id}")
-    line(console, "normal", f"{np.round(normal, 3).tolist()}")
+    point, normal = np.round(point, 4) + 0.0, np.round(normal, 3) + 0.0  # never -0.0
+    line(console, "point", f"{point.tolist()} m in {bundle.frame_id}")
+    line(console, "normal", f"{normal.tolist()}")
     line(console, "material", material)
     line(console, "written", str(out))
     return 0

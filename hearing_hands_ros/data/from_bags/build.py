@@ -38,6 +38,7 @@ from hearing_hands_ros.data.from_bags.windows import Cut, Placed, cut_windows
 from hearing_hands_ros.replay.settings import ReplaySettings
 from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.sequence import SequenceConfig
+from hearing_hands_ros.whole_file import write_text
 
 FORMAT: Final = "hearing_hands_ros/dataset_sources/1"
 STATISTICS: Final = "statistics.yaml"
@@ -365,6 +366,4 @@ def _document(path: Path) -> dict[str, Any] | None:
 
 def _write_yaml(path: Path, document: Mapping[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f"{path.name}.part")
-    draft.write_text(yaml.safe_dump(dict(document), sort_keys=False, width=120), encoding="utf-8")
-    draft.replace(path)
+    write_text(path, yaml.safe_dump(dict(document), sort_keys=False, width=120))

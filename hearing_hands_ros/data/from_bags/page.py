@@ -16,6 +16,7 @@ from hearing_hands_ros.report.media import data_url, flac, jpeg, mel_png
 from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.scene.surface import SplatSurface
 from hearing_hands_ros.scene.views import SceneViews
+from hearing_hands_ros.whole_file import write_text
 
 SAMPLES: Final = 24
 """Windows on the page, evenly from all splits."""
@@ -44,9 +45,7 @@ def write_page(
     text = environment.get_template("samples.html.j2").render(
         info=dataset.info, statistics=statistics, samples=samples, scene=bundle.name
     )
-    draft = path.with_name(f"{path.name}.part")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
+    write_text(path, text)
 
 
 def _drawn(dataset: Dataset, rng: np.random.Generator) -> Sequence[ItemRef]:

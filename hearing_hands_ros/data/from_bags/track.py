@@ -6,7 +6,6 @@ Pieces are read on their own, so that a long recording is read by many processes
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from hearing_hands_ros.motion.hands import HANDS, KEYPOINTS
 from hearing_hands_ros.motion.window import NANOSECONDS, frame_stamp_ns, last_frame_before
 from hearing_hands_ros.predictors.protocol import Contact, HandMotion
 from hearing_hands_ros.replay.recording import Moment, Recording
+from hearing_hands_ros.whole_file import whole_folder
 
 PIECE_S = 240.0
 SETTLE_S = 8.0
@@ -81,11 +81,6 @@ class Track:
 
     def save(self, folder: Path) -> None:
         """Write it, whole or not at all."""
-        draft = folder.with_name(f"{folder.name}.part")
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(parents=True)
-        for name, array in self._arrays().items():
-            np.save(draft / f"{name}.npy", array)
         document = {
             "first_frame": self.first_frame,
             "rate_hz": self.rate_hz,
@@ -97,8 +92,10 @@ class Track:
             "warnings": self.warnings,
             "counts": self.counts,
         }
-        (draft / "track.json").write_text(json.dumps(document), encoding="utf-8")
-        draft.replace(folder)
+        with whole_folder(folder) as draft:
+            for name, array in self._arrays().items():
+                np.save(draft / f"{name}.npy", array)
+            (draft / "track.json").write_text(json.dumps(document), encoding="utf-8")
 
     @classmethod
     def load(cls, folder: Path) -> Track:

@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from hearing_hands_ros.scene.registration.pixels import require_bytes
+from hearing_hands_ros.whole_file import whole_file
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 PLAIN_FORMATS, PLAIN_MODES = {"JPEG": "jpg", "PNG": "png"}, ("RGB", "L")
@@ -89,9 +90,8 @@ def numbered(photos: Photos, folder: Path) -> Photos:
             if plain:
                 _link(path, source)
             elif not path.is_file():
-                draft = path.with_suffix(".part")
-                image.convert("RGB").save(draft, format="PNG")
-                draft.replace(path)
+                with whole_file(path) as draft:
+                    image.convert("RGB").save(draft, format="PNG")
         names.append(path.name)
     return replace(photos, folder=folder, names=tuple(names))
 

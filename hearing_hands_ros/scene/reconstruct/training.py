@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from hearing_hands_ros.scene.camera import Camera
 from hearing_hands_ros.scene.reconstruct.photos import Report
 from hearing_hands_ros.scene.splats import SplatScene
+from hearing_hands_ros.whole_file import whole_file
 
 if TYPE_CHECKING:
     import torch
@@ -181,18 +182,15 @@ class _Fit:
         """Write everything that the next step depends on; the old checkpoint stays until the new one is whole."""
         import torch
 
-        draft = path.with_suffix(".part")
-        torch.save(
-            {
-                "step": step,
-                "options": asdict(self.options),
-                "params": {name: value.detach() for name, value in self.params.items()},
-                "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
-                "strategy": self.state,
-            },
-            draft,
-        )
-        draft.replace(path)
+        state = {
+            "step": step,
+            "options": asdict(self.options),
+            "params": {name: value.detach() for name, value in self.params.items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "strategy": self.state,
+        }
+        with whole_file(path) as draft:
+            torch.save(state, draft)
 
     def resume(self, path: Path) -> int:
         """Take over a checkpoint; return the step to go on with, 0 if there is none of these options."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from hearing_hands_ros.scene.document import read_document
 from hearing_hands_ros.scene.reconstruct.photos import Photos
+from hearing_hands_ros.whole_file import write_text
 
 FOLDER = ".work"
 FILE = "state.json"
@@ -73,10 +74,8 @@ class Work:
         self._write()
 
     def _write(self) -> None:
-        draft = self.folder / f"{FILE}.part"
         state = {"format": FORMAT, "key": self.key, "done": self.done}
-        draft.write_text(json.dumps(state, indent=1), encoding="utf-8")
-        draft.replace(self.folder / FILE)
+        write_text(self.folder / FILE, json.dumps(state, indent=1))
 
 
 def lost_anew(bundle: Path, trained: bool) -> list[str]:

@@ -8,6 +8,7 @@ import yaml
 
 from hearing_hands_ros.scene.bundle import Registration
 from hearing_hands_ros.scene.document import check_document, read_document, refuse
+from hearing_hands_ros.whole_file import whole_file
 
 
 def save_registration(folder: str | Path, registration: Registration) -> None:
@@ -38,12 +39,8 @@ def save_registration(folder: str | Path, registration: Registration) -> None:
         "residual_mm": float(registration.residual_mm),
         "residual_deg": float(registration.residual_deg),
     }
-    draft = path.with_name("scene.yaml.part")
     text = yaml.safe_dump(document, sort_keys=False, default_flow_style=None, width=120)
-    draft.write_text(text, encoding="utf-8")
-    try:
+    with whole_file(path) as draft:
+        draft.write_text(text, encoding="utf-8")
         if faults := check_document(read_document(draft, who)):
             refuse(who, faults)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

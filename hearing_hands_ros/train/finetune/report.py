@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +12,7 @@ from typing import Any, Final
 from hearing_hands_ros.model.checkpoint import CONFIG, WEIGHTS, read_config
 from hearing_hands_ros.train.evaluation.tally import Cell
 from hearing_hands_ros.train.finetune.gain import Gain, Gains
+from hearing_hands_ros.whole_file import whole_file, write_text
 
 FORMAT: Final = "hearing_hands_ros/finetuning/1"
 CARD, REPORT, REPORT_JSON = "README.md", "report.md", "report.json"
@@ -60,9 +60,8 @@ def install(checkpoint: Path, out: Path) -> None:
     """Put the files of a checkpoint into the model's folder; an older one in it is replaced."""
     out.mkdir(parents=True, exist_ok=True)
     for name in (WEIGHTS, CONFIG):
-        draft = out / f"{name}.part"
-        shutil.copyfile(checkpoint / name, draft)
-        draft.replace(out / name)
+        with whole_file(out / name) as draft:
+            shutil.copyfile(checkpoint / name, draft)
 
 
 def write_report(out: Path, told: Told, found: Gains | None) -> str:
@@ -85,10 +84,10 @@ def write_report(out: Path, told: Told, found: Gains | None) -> str:
         "intervals_over": found.drawn if found else "",
         "measures": {row.measure.key: _document(row) for row in rows},
     }
-    _whole(out / REPORT, lambda path: path.write_text(text, encoding="utf-8"))
+    write_text(out / REPORT, text)
     machine = json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-    _whole(out / REPORT_JSON, lambda path: path.write_text(machine, encoding="utf-8"))
-    _whole(out / CARD, lambda path: path.write_text(_card(out, told, found), encoding="utf-8"))
+    write_text(out / REPORT_JSON, machine)
+    write_text(out / CARD, _card(out, told, found))
     return text
 
 
@@ -159,9 +158,3 @@ def _document(row: Gain) -> dict[str, Any]:
     known = {name: None if math.isnan(cell.value) else vars(cell) for name, cell in cells.items()}
     better = "higher" if row.measure.higher else "lower"
     return {"title": row.measure.title, "better": better, **known, "verdict": row.verdict}
-
-
-def _whole(path: Path, write: Callable[[Path], object]) -> None:
-    draft = path.with_name(f"{path.name}.part")
-    write(draft)
-    draft.replace(path)
