@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import domains
 import pytest
 from hypothesis import settings
+
+from hearing_hands_ros.ros import domains
 
 if TYPE_CHECKING:
     from hearing_hands_ros.scene.bundle import SceneBundle

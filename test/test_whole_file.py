@@ -13,6 +13,10 @@ from hearing_hands_ros.whole_file import whole_file, whole_folder, write_text
 ROOT = Path(__file__).parents[1]
 
 
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
 def test_a_file_that_cannot_be_finished_stays_as_it_was(tmp_path):
     path = tmp_path / "scores.yaml"
     write_text(path, "old")
@@ -27,7 +31,7 @@ def test_a_file_that_cannot_be_finished_stays_as_it_was(tmp_path):
     assert path.read_text() == "old"
     write_text(path, "new")
     assert path.read_text() == "new"
-    assert os.listdir(tmp_path) == ["scores.yaml"]
+    assert names_in(tmp_path) == ["scores.yaml"]
 
 
 KILLED = """
@@ -45,10 +49,10 @@ def test_after_a_kill_nothing_half_done_has_the_name_and_the_next_one_is_whole(t
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", KILLED], cwd=tmp_path, env=environment, check=False)
     assert done.returncode == -signal.SIGKILL
-    assert sorted(os.listdir(tmp_path)) == ["file.part", "folder.part"]
+    assert names_in(tmp_path) == ["file.part", "folder.part"]
     write_text(tmp_path / "file", "whole")
     with whole_folder(tmp_path / "folder") as draft:
         assert not list(draft.iterdir())
         (draft / "b").write_text("whole")
-    assert sorted(os.listdir(tmp_path)) == ["file", "folder"]
-    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["b"]
+    assert names_in(tmp_path) == ["file", "folder"]
+    assert names_in(tmp_path / "folder") == ["b"]

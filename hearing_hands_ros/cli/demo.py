@@ -6,7 +6,6 @@ import argparse
 import math
 import os
 import platform
-import random
 import signal
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from hearing_hands_ros.demo.recording import Recording
 from hearing_hands_ros.demo.report import ReportText, write_report
 from hearing_hands_ros.demo.touch_views import touch_views
 from hearing_hands_ros.graph import DEMO_SCENE, MODEL, argument_field, share_directory
+from hearing_hands_ros.ros.domains import free_domain
 
 START_WAIT_S = 60.0
 OVERTIME_S = 60.0
@@ -110,8 +110,8 @@ def read_truth(path: Path) -> Truth:
 
 
 def own_domain() -> None:
-    """Have a ROS domain on this machine only: the demo's transforms must not reach a robot nearby."""
-    os.environ["ROS_DOMAIN_ID"] = str(random.SystemRandom().randint(1, 100))
+    """Have a free ROS domain, on this machine only: the demo's transforms must not reach a robot nearby."""
+    os.environ["ROS_DOMAIN_ID"] = str(free_domain())
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 
 

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from hearing_hands_ros.cli.scene.places import line, make_console, make_status, new_place
 from hearing_hands_ros.hands_from_video.camera_place import (
@@ -28,6 +25,7 @@ from hearing_hands_ros.hands_from_video.keypoint_file import KeypointFile
 from hearing_hands_ros.hands_from_video.scene_depth import SceneDepth
 from hearing_hands_ros.hands_from_video.writing import HandFrames, write_with_hands
 from hearing_hands_ros.motion.hands import HANDS
+from hearing_hands_ros.progress import bar
 from hearing_hands_ros.replay.recorded_bag import RecordedBag
 from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.scene.sim3 import Sim3
@@ -84,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         source = _source(args.keypoints, camera)
         with make_status().status("looking for the camera"):
             place = camera_place(bundle, camera)
-        with _bar("finding hands") as tell:
+        with bar("finding hands") as tell:
             found = find_hands(camera, source, place, SceneDepth(bundle, camera.lens), palm, tell)
         line(console, "images", f"{found.counts['images']} of '{camera.image_topic}'")
         line(console, "depth", f"'{camera.depth_topic}'" if camera.depth_topic else "none: from the size of the hand")
@@ -99,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
         if not (found.left or found.right):
             line(console, "written", "nothing: no hands")
             return 1
-        with _bar("writing") as tell:
+        with bar("writing") as tell:
             write_with_hands(bag, out, found, _frames(bundle, place), not args.without_images, tell)
     line(console, "written", str(out))
     if found.left:
@@ -136,11 +134,3 @@ def _tell(console: Console, found: FoundHands) -> None:
     for what in REMARKS:
         if found.counts[what]:
             line(console, "note", f"{found.counts[what]} {what}")
-
-
-@contextmanager
-def _bar(what: str) -> Iterator[Callable[[float], None]]:
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=make_status(), transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task(what, total=1.0)
-        yield lambda share: progress.update(task, completed=share)

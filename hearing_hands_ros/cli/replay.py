@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from hearing_hands_ros.cli.calibrate.recordings import bar, check_bags
+from hearing_hands_ros.cli.calibrate.recordings import bar_of, check_bags
 from hearing_hands_ros.cli.demo import own_domain
 from hearing_hands_ros.cli.options import (
     add_jobs,
@@ -169,7 +169,7 @@ def _replay_in_turn(
             if log is not None:
                 log.verdict(replayed)
 
-        teller = stack.enter_context(bar("replaying", [task.bag for task in tasks], lambda: news[0]))
+        teller = stack.enter_context(bar_of("replaying", [task.bag for task in tasks], lambda: news[0]))
         for task in tasks:
             watching = Watching(teller(task.bag), _ignore if log is None else log.moment, take)
             try:
@@ -204,7 +204,7 @@ def _replay_side_by_side(
 def _replay_live(tasks: Sequence[Task], args: argparse.Namespace, console: Console) -> None:
     """One recording after the other through the running graph, in real time."""
     own_domain()
-    with bar("playing in real time", [task.bag for task in tasks], str) as teller:
+    with bar_of("playing in real time", [task.bag for task in tasks], str) as teller:
         for task in tasks:
             topic = args.audio_topic or _only_sound(task.bag)
             options = options_of(args, topic)

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from hearing_hands_ros.compare.verdict import Verdict
 from hearing_hands_ros.fleet.row import ALL, Row
+from hearing_hands_ros.plain import plain
 from hearing_hands_ros.whole_file import write_text
 
 NAME: Final = "fleet"
@@ -80,17 +81,16 @@ def _cells(row: Row) -> list[str]:
     return [cell(row) for cell in COLUMNS.values()]
 
 
-def _plain(row: Row) -> dict[str, Any]:
+def _document(row: Row) -> dict[str, Any]:
     """Fields of a row, verdicts beside the others; None for what is not known."""
-    values = asdict(row)
+    values: dict[str, Any] = plain(asdict(row))
     verdicts = {name.lower(): count for name, count in values.pop("verdicts").items()}
-    known = {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in values.items()}
-    return known | verdicts
+    return values | verdicts
 
 
 def _csv(rows: Sequence[Row]) -> str:
     stream = io.StringIO()
-    documents = [_plain(row) for row in rows]
+    documents = [_document(row) for row in rows]
     writer = csv.DictWriter(stream, list(documents[0]) if documents else [], lineterminator="\n")
     writer.writeheader()
     writer.writerows(documents)
@@ -98,5 +98,5 @@ def _csv(rows: Sequence[Row]) -> str:
 
 
 def _json(rows: Sequence[Row]) -> str:
-    document = {"format": 1, "rows": [_plain(row) for row in rows]}
+    document = {"format": 1, "rows": [_document(row) for row in rows]}
     return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"

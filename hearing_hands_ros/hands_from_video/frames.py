@@ -16,15 +16,13 @@ from hearing_hands_ros.hands_from_video.clocks import Clocks
 from hearing_hands_ros.hands_from_video.depth_messages import depth_of, is_depth
 from hearing_hands_ros.replay.hands import TF_TOPICS, TF_TYPE
 from hearing_hands_ros.replay.recorded_bag import RecordedBag
-from hearing_hands_ros.ros.camera_messages import image_of, lens_of, stamp_ns_of
+from hearing_hands_ros.ros.camera_messages import CAMERA_INFO, IMAGES, image_of, lens_of, stamp_ns_of
 from hearing_hands_ros.ros.tf2_bytes import Edge, MalformedMessageError, edges_in_bytes
 from hearing_hands_ros.scene.registration.localize import Lens
 
 if TYPE_CHECKING:
     from rosbags.interfaces import Connection
 
-IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
-CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 WAIT_NS = 500_000_000  # what belongs to an image (TF, depth) has come by then
 DEPTH_APART_NS = 17_000_000  # half a frame: a depth image farther off is of another moment
 

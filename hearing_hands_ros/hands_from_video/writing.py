@@ -15,11 +15,11 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, W
 from rosbags.typesys import Stores, get_typestore
 
 from hearing_hands_ros.hands_from_video.finding import FoundHands, HandTrack, frame_names
-from hearing_hands_ros.hands_from_video.frames import IMAGES
 from hearing_hands_ros.motion.hands import HANDS, KEYPOINTS
 from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.replay.hands import TF_TYPE
 from hearing_hands_ros.replay.recorded_bag import RecordedBag
+from hearing_hands_ros.ros.camera_messages import IMAGES
 from hearing_hands_ros.scene.sim3 import Sim3
 
 if TYPE_CHECKING:

@@ -63,12 +63,12 @@ def has_settled(frames: Frames, touch: Lasting, slides: bool) -> bool:
     if not slides:
         return touch.end_ns - touch.start_ns > PRESS_S * NANOSECONDS and touch.slide_speed_mps < REST_MPS
     speeds = speeds_along(frames, touch)
-    return bool(len(speeds)) and is_slow(speeds[-1:], speeds)
+    return is_slow(speeds[-1:], speeds)
 
 
 def is_slow(newest: NDArray[np.float64], speeds: NDArray[np.float64]) -> bool:
-    """Whether all of the newest speeds are low for the touch, of which all are given; false if one is not known."""
-    return bool(newest.max() < SLOW * np.nanmax(speeds, initial=0.0))
+    """Whether the newest speeds of a touch are low against all of its; false if one is not known, or there is none."""
+    return bool(len(newest)) and bool(newest.max() < SLOW * np.nanmax(speeds, initial=0.0))
 
 
 def speeds_along(frames: Frames, touch: Lasting) -> NDArray[np.float64]:

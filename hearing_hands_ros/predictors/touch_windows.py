@@ -19,7 +19,7 @@ REMEMBERED_TOUCHES = 1000
 TAP_S: Final = 0.08
 """A touch that has just begun is taken for a tap of this length."""
 
-GOES_ON_S: Final = {"slide": 0.4, "tap": 0.6}
+GOES_ON_S: Final = {"slide": 0.35, "tap": 0.6}
 """A slide that slows down, and a hand that rests, are taken to go on for so long: a hand that rests until beyond the
 next window; a slide less long, for what is left out of its sound is a guess that was computed for nothing."""
 

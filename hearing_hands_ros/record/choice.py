@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from hearing_hands_ros.ros.camera_messages import CAMERA_INFO, IMAGES
 from hearing_hands_ros.sound.capture.families import MICROPHONE, TYPES
 
 TRANSFORMS = ("/tf", "/tf_static")
@@ -12,8 +13,6 @@ OWN = ("hands", "contacts", "predicted", "comparison", "scene/registration")
 DIAGNOSTICS = "/diagnostics"
 DERIVED = ("predicted/", "comparison/picture", "spectrogram/image")  # can be made again of what is recorded
 AUDIO_INFO = "audio_common_msgs/msg/AudioInfo"
-IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
-CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 OTHER_CODINGS = ("/compressedDepth", "/theora", "/zstd", "/ffmpeg")  # of an image that is there as it is
 
 

@@ -16,6 +16,7 @@ import yaml
 
 from hearing_hands_ros import __version__
 from hearing_hands_ros.compare.conformal import ConformalCalibration
+from hearing_hands_ros.plain import plain
 from hearing_hands_ros.predictors.protocol import Predictor
 from hearing_hands_ros.replay.recording import Recording
 from hearing_hands_ros.replay.result import ModelResult, Run
@@ -69,7 +70,7 @@ def run_before(task: Task, mode: str, settings: ReplaySettings, predictor: Predi
         notes=(),
         labels="" if task.labels is None else str(task.labels),
         missed=(),
-        settings=_plain(asdict(settings)),
+        settings=plain(asdict(settings)),
         versions=versions(),
         machine=f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}",
     )
@@ -122,11 +123,3 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:  # on a robot it may come from elsewhere
         return ""
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return value if isinstance(value, (bool, int, float, str)) or value is None else str(value)

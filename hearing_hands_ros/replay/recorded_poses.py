@@ -167,6 +167,8 @@ class RecordedPoses:
             return False
         try:
             up, down = self.tree.way(self._frame, stream.parent, stamp_ns)
+        except ExtrapolationException as error:  # what the keypoints hang on comes later than they do
+            raise PoseMissingError(str(error), may_come=True) from error
         except TransformException:
             return False
         x, y, z = joined([(0, *places.T, *NO_ROTATION), *up], down)[:3]  # type: ignore[list-item]  # (arrays do, too)
@@ -178,5 +180,6 @@ class RecordedPoses:
 def _places(layout: TfLayout, raw: bytes) -> NDArray[np.float64] | None:
     """(E, 3) places in a message; None if there are numbers in it that a tree may not take."""
     values = layout.values(raw)
-    square = np.einsum("ei,ei->e", values[:, 3:], values[:, 3:])
-    return values[:, :3] if np.isfinite(values).all() and ((square > 0.5) & (square < 2.0)).all() else None
+    places, square = values[:, :3], np.einsum("ei,ei->e", values[:, 3:], values[:, 3:])
+    is_usual = np.isfinite(places).all() and square.min() > 0.5 and square.max() < 2.0
+    return places if is_usual else None

@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 
+from hearing_hands_ros.plain import plain
+
 FORMAT: Final = 1
 RUN, TOUCHES, SOUNDS = "run.json", "touches.jsonl", "sounds"
 BEFORE_S: Final = 0.1
@@ -105,7 +107,7 @@ class TouchResult:
 
     def line(self) -> str:
         """As one line of JSON, without its end."""
-        return json.dumps(_plain(asdict(self)), ensure_ascii=False, allow_nan=False)
+        return json.dumps(plain(asdict(self)), ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def of_line(cls, line: str) -> TouchResult:
@@ -217,7 +219,7 @@ class Run:
 
     def text(self) -> str:
         """As JSON."""
-        document = {"format": FORMAT, **_plain(asdict(self))}
+        document = {"format": FORMAT, **plain(asdict(self))}
         return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
     @classmethod
@@ -312,17 +314,6 @@ def _read(line: str, where: str) -> TouchResult:
 
 def _there(path: Path) -> Path | None:
     return path if path.is_file() else None
-
-
-def _plain(value: Any) -> Any:
-    """What JSON has: null for what is not finite."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    return value
 
 
 def _fields(kind: type, values: Any, what: str) -> dict[str, Any]:

@@ -25,17 +25,15 @@ from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.predictors.protocol import Contact, HandMotion
 from hearing_hands_ros.replay.recording import Moment
 from hearing_hands_ros.replay.replay import Replayed
+from hearing_hands_ros.replay.result import BEFORE_S
 from hearing_hands_ros.rerun_log.blueprint import TIMELINE, blueprint
 from hearing_hands_ros.scene.bundle import SceneBundle
+from hearing_hands_ros.scene.hand_shape import bones
 from hearing_hands_ros.sound.mel import log_mel
 from hearing_hands_ros.sound.picture import COLOURS
 from hearing_hands_ros.sound.touch_picture import touch_picture
 
-BEFORE_S: Final = 0.1
-"""Sound before a touch that is shown and played with it."""
-
 KEYPOINT_RADIUS_M, TOUCH_RADIUS_M, NORMAL_M = 0.004, 0.012, 0.08
-FINGER_BASES: Final = (1, 5, 9, 13, 17)
 HAND_COLOURS: Final = ((70, 140, 255), (255, 150, 60))
 
 
@@ -114,8 +112,9 @@ class RerunLog:
         """What does not change with time: how hands and p-values are drawn."""
         rerun = self._rerun
         for number, hand in enumerate(HANDS):
-            bones = [(0 if at in FINGER_BASES else at - 1, at) for at in range(1, KEYPOINTS)]
-            described = rerun.ClassDescription(info=(0, hand, HAND_COLOURS[number]), keypoint_connections=bones)
+            described = rerun.ClassDescription(
+                info=(0, hand, HAND_COLOURS[number]), keypoint_connections=bones().tolist()
+            )
             points = rerun.Points3D.from_fields(
                 class_ids=[0],
                 keypoint_ids=range(KEYPOINTS),

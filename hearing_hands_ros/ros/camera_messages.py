@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from hearing_hands_ros.scene.registration.localize import Lens
 from hearing_hands_ros.scene.registration.pixels import read_pixels
 
+IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
+CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 CHANNELS = {"mono8": 1, "8UC1": 1, "rgb8": 3, "bgr8": 3, "8UC3": 3, "rgba8": 4, "bgra8": 4}
 NANOSECONDS = 1_000_000_000
 NO_STAMP = "no stamp, so nobody knows where it was taken"  # TF takes a time of 0 for the latest

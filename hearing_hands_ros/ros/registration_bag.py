@@ -12,7 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearing_hands_ros.replay.recorded_bag import RecordedBag
-from hearing_hands_ros.ros.camera_messages import NO_STAMP, image_of, lens_of, stamp_name, stamp_ns_of
+from hearing_hands_ros.ros.camera_messages import (
+    CAMERA_INFO,
+    IMAGES,
+    NO_STAMP,
+    image_of,
+    lens_of,
+    stamp_name,
+    stamp_ns_of,
+)
 from hearing_hands_ros.ros.cloud_messages import xyz_of
 from hearing_hands_ros.ros.image_choice import BEFORE_S, NONE_STILL, ImageChoice
 from hearing_hands_ros.ros.tf2_core import TransformTree
@@ -24,8 +32,7 @@ if TYPE_CHECKING:
     from rosbags.interfaces import Connection
 
 FOREVER_NS = 2**62
-IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
-CAMERA_INFO, POINT_CLOUD, TF = "sensor_msgs/msg/CameraInfo", "sensor_msgs/msg/PointCloud2", "tf2_msgs/msg/TFMessage"
+POINT_CLOUD, TF = "sensor_msgs/msg/PointCloud2", "tf2_msgs/msg/TFMessage"
 
 
 class RegistrationBag:

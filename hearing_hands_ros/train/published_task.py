@@ -23,6 +23,7 @@ from hearing_hands_ros.model.published.config import PublishedConfig
 from hearing_hands_ros.model.published.generator import KIND
 from hearing_hands_ros.model.published.sampler import sample
 from hearing_hands_ros.model.published.velocity import STEPS, VelocityNetwork
+from hearing_hands_ros.plain import plain
 from hearing_hands_ros.predictors.published_encoders import KEY
 from hearing_hands_ros.sequence import SequenceConfig
 from hearing_hands_ros.train.published_config import PublishedTraining
@@ -150,7 +151,7 @@ class PublishedTask:
         held_out = list(self.options.data.held_out)
         data = {"dataset": self.dataset.folder.name, "items": len(self._train), "held_out": held_out}
         config = {
-            "network": _plain(asdict(self.config)),
+            "network": plain(asdict(self.config)),
             "sequence": asdict(self.sequence),
             "training": {**training, **data, "objective": asdict(self.options.objective)},
             "licence": f"that of the data; autoencoder and vocoder: {self._given.config['licence']}",
@@ -176,10 +177,3 @@ def _context(model: PublishedModel, batch: Batch, kept: Tensor, frames: int) -> 
     hands, views, local = (batch[name].float() * kept[:, None, None] for name in ("hands", "views", "local_views"))
     context: Tensor = model.conditioner(hands, views, local, frames)
     return context
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, for YAML."""
-    if isinstance(value, Mapping):
-        return {key: _plain(part) for key, part in value.items()}
-    return list(value) if isinstance(value, tuple) else value

@@ -12,7 +12,6 @@ import yaml
 from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
-from hearing_hands_ros.cli.calibrate.parameter_file import whole
 from hearing_hands_ros.cli.main import main
 from hearing_hands_ros.compare.conformal import ConformalCalibration
 from hearing_hands_ros.demo import hand, world
@@ -193,17 +192,3 @@ def test_an_argument_that_is_wrong_is_named(tapped, tmp_path, capsys, words, mes
     assert calibrate("lag", tapped, "--scene", SCENE, "--out", out, *words) == 2
     assert message in capsys.readouterr().err
     assert not out.exists()
-
-
-def test_a_write_that_is_cut_off_leaves_what_was_there(tmp_path):
-    path = tmp_path / "robot.yaml"
-    path.write_text("before")
-
-    def cut_off():
-        with whole(path) as beside:
-            beside.write_text("half of what")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        cut_off()
-    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("robot.yaml", "before")]

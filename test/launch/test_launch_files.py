@@ -270,7 +270,8 @@ def test_the_demo_runs_to_its_end(prefix, tmp_path):
     """The last seconds of it; `hearing-hands demo` is tested with all of it."""
     truth = yaml.safe_load((ROOT / "demo" / "truth.yaml").read_text())
     late = tmp_path / "late.yaml"
-    late.write_text(f"/**/bag_player:\n  ros__parameters: {{start_s: {truth['duration_s'] - 8.0}}}\n")
+    values = {"start_s": truth["duration_s"] - 8.0, "wait_subscribers_s": 60.0 * patience()}
+    late.write_text(yaml.safe_dump({"/**/bag_player": {"ros__parameters": values}}))
     service = make_service("predict.launch.py", dry=False, demo="true", params_file=str(late))
     asyncio.run(service.run_async(timeout_s=60 * patience()))
     nodes = {Path(p.command[0]).name: p for p in service.processes}

@@ -101,6 +101,7 @@ def test_what_is_not_known_is_not_slow():
     assert is_slow(slow, fast)
     assert not is_slow(fast[-1:], fast)
     assert not is_slow(np.array([np.nan]), fast)
+    assert not is_slow(fast[:0], fast[:0])
     unseen = HandMotion(0, 30.0, np.full((30, 2, 21, 3), np.nan, np.float32), np.zeros((30, 2), bool))
     touch = Contact(NS // 3, NS * 2 // 3, 1, "", (0.0, 0.0, 0.0), (0.0, 0.0, 1.0), 0.3, 0.02, "slide")
     assert not has_settled(unseen, touch, slides=True)

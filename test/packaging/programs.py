@@ -10,8 +10,9 @@ import sys
 import time
 from pathlib import Path
 
-from domains import free_domain
 from patience import patience
+
+from hearing_hands_ros.ros.domains import free_domain
 
 ROOT = Path(__file__).parents[2]
 OURS = ("hearing_hands_ros", "tf2_msgs")

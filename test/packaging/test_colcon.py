@@ -43,7 +43,11 @@ class Workspace:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        shutil.copytree(ROOT, folder / "src" / "hearing_hands_ros", ignore=shutil.ignore_patterns(*NOT_TRACKED))
+        sources = folder / "src" / "hearing_hands_ros"
+        shutil.copytree(ROOT, sources, ignore=shutil.ignore_patterns(*NOT_TRACKED))
+        for name in ("launch", "demo", "hearing_hands_ros"):  # as after a first start from the sources
+            (sources / name / "__pycache__").mkdir()
+            (sources / name / "__pycache__" / "left_over.pyc").touch()
         self.without_tf2_msgs = prefix_without_ours(folder.parent / "ros")
 
     def colcon(self, prefix: Path, *words: str) -> str:
@@ -160,8 +164,9 @@ def test_the_share_folder_holds_what_launch_and_demo_read(prefix):
     for name in ("action/PredictSound.action", "srv/Calibrate.srv", "msg/Audio.msg", "config/hearing_hands.rviz"):
         assert (share / name).is_file(), name
     assert {path.stem for path in (share / "config").glob("*.yaml")} >= set(NODES)
-    source = {path.relative_to(ROOT) for path in (ROOT / "demo").rglob("*") if path.is_file()}
+    source = {path.relative_to(ROOT) for path in (ROOT / "demo").rglob("*") if path.is_file() and path.suffix != ".pyc"}
     assert {path.relative_to(share) for path in (share / "demo").rglob("*") if path.is_file()} == source
+    assert not list(prefix.rglob("left_over.pyc"))
 
 
 def test_the_executables_are_the_nodes(prefix):

@@ -12,9 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
-from domains import free_domain
 from patience import patience
 from programs import ROOT
+
+from hearing_hands_ros.ros.domains import free_domain
 
 pytestmark = pytest.mark.live
 REAL_ROS = Path(__file__).parent / "real_ros"

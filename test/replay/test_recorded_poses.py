@@ -83,6 +83,16 @@ def test_places_are_the_same_to_the_last_bit_without_a_tree(rate_hz):
     assert known > 50 * 3 * 21
 
 
+def test_a_camera_whose_place_comes_late_is_waited_for():
+    rng = np.random.default_rng(5)
+    hand = [(START_NS - NS, message([START_NS - NS] * 21, HAND, rng)), *publisher(HAND, 60, rng)]
+    camera = [(START_NS - 2 * NS, message([START_NS - 2 * NS], [("world", "camera")], rng))]
+    late = [(arrival_ns + NS // 12, raw) for arrival_ns, raw in arm(rng)]
+    kept, known = compared(hand, camera + late)
+    assert kept == set(KEYPOINTS)
+    assert known > 45 * 21
+
+
 @pytest.mark.parametrize("spoil", [nan, no_rotation, long_rotation])
 def test_numbers_that_are_no_transform_are_left_to_the_tree(spoil):
     rng = np.random.default_rng(1)

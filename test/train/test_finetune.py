@@ -133,6 +133,24 @@ def test_only_the_parts_that_may_change_do(words, tmp_path):
     assert changed <= {"remind", "join", "time", "modulation", "last", "leave"}
 
 
+def test_what_is_kept_lies_part_of_the_way_from_what_it_began_with_to_what_was_trained(words, tmp_path):
+    kept = {}
+    for share in (0.0, 0.25, 1.0):
+        run = load_config("finetune", [*words, f"objective.share={share}", f"run.out={tmp_path / str(share)}"])
+        fit(run)
+        kept[share] = load_checkpoint(tmp_path / str(share) / "last", KIND).tensors
+    begun = load_checkpoint(run.options.start.folder, KIND).tensors
+    moved = 0
+    for name in (name for name in begun if name.startswith("network.")):
+        first, trained = begun[name].float(), kept[1.0][name].float()
+        assert torch.allclose(kept[0.0][name].float(), first, atol=1e-3), name
+        assert torch.allclose(kept[0.25][name].float(), torch.lerp(first, trained, 0.25), atol=1e-3), name
+        moved += not torch.allclose(first, trained, atol=1e-3)
+    assert moved
+    assert torch.equal(kept[0.0]["mel_mean"], kept[1.0]["mel_mean"])  # the microphone is taken as it is
+    assert not torch.allclose(kept[0.0]["mel_mean"].float(), begun["mel_mean"].float(), atol=0.1)
+
+
 def test_a_run_that_was_stopped_goes_on_to_the_same_weights(words, tmp_path):
     steady = [*words, "optimizer.schedule=constant"]
     whole = fit(load_config("finetune", [*steady, f"run.out={tmp_path / 'whole'}"]))

@@ -10,7 +10,7 @@ from pathlib import Path
 from hearing_hands_ros.cli.calibrate.parameter_file import write_parameters
 from hearing_hands_ros.cli.calibrate.recordings import (
     add_common_arguments,
-    bar,
+    bar_of,
     check_bags,
     check_out,
     launch_command,
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     out, bags = check_out(args.out), check_bags(args.bags)
     replay = Replay(settings_for(args, args.model))
     touches, topic, found, warnings = NormalTouches(), "", list[str](), list[str]()
-    with bar("judging touches", bags, lambda: f"{len(touches.heard)} touches") as teller:
+    with bar_of("judging touches", bags, lambda: f"{len(touches.heard)} touches") as teller:
         for path in bags:
             with replay.open(path) as recording:
                 topic = recording.sound.topic

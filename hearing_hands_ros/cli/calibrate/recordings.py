@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
 from hearing_hands_ros.cli.options import add_params_file, add_recordings, params_file_of, replay_settings
 from hearing_hands_ros.graph import Options
+from hearing_hands_ros.progress import bar
 from hearing_hands_ros.replay.recorded_bag import RecordedBag
 from hearing_hands_ros.replay.recording import Recording
 from hearing_hands_ros.replay.settings import ReplaySettings
@@ -121,14 +118,14 @@ def opened(
     """
     bundle = SceneBundle.load(Path(settings.scene))
     surface = SplatSurface(bundle)
-    with bar(what, bags, news) as teller:
+    with bar_of(what, bags, news) as teller:
         for path in bags:
             with Recording(path, bundle, surface, settings.hands, settings.sound) as recording:
                 yield recording, teller(path)
 
 
 @contextmanager
-def bar(
+def bar_of(
     what: str, bags: Sequence[Path], news: Callable[[], str]
 ) -> Iterator[Callable[[Path], Callable[[float], None]]]:
     """Show how far it is on a terminal.
@@ -141,14 +138,10 @@ def bar(
     Yields:
         What gives, for a bag, what is to be told the share of it that is done.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[news]}"))
-    console = Console(stderr=True, highlight=False)
-    shown = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not sys.stderr.isatty())
-    with shown as progress:
-        task = progress.add_task(what, total=len(bags), news="")
+    with bar(what) as tell:
 
         def of(bag: Path) -> Callable[[float], None]:
             before = bags.index(bag)
-            return lambda share: progress.update(task, completed=before + share, news=news())
+            return lambda share: tell(before + share, len(bags), news=news())
 
         yield of

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import get_args
 
 import yaml
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from hearing_hands_ros.cli.dataset.info import tell
 from hearing_hands_ros.cli.options import (
@@ -25,6 +22,7 @@ from hearing_hands_ros.data.dataset import ORIGINS, Dataset
 from hearing_hands_ros.data.from_bags.build import PAGE, STATISTICS, Workers, build
 from hearing_hands_ros.data.from_bags.settings import BuildSettings, SplitBy
 from hearing_hands_ros.graph import Options
+from hearing_hands_ros.progress import bar
 from hearing_hands_ros.vision.view_features import Mode
 
 
@@ -93,20 +91,15 @@ def run(args: argparse.Namespace) -> int:
         seed=args.seed,
     )
     out = args.out.expanduser()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = Console(stderr=True)
-    shown = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not sys.stderr.isatty())
-    with shown as progress:
-        task = progress.add_task("", total=None)
+    options = Options(scene=str(args.scene), params_file=str(params_file_of(args) or ""))
+    with bar("") as told:
         made = build(
             args.bags,
             out,
             settings,
-            replay_settings(
-                Options(scene=str(args.scene), params_file=str(params_file_of(args) or "")), args.audio_topic
-            ),
+            replay_settings(options, args.audio_topic),
             Workers(args.jobs, args.ray),
-            lambda what, done, total: progress.update(task, description=what, completed=done, total=total),
+            lambda what, done, total: told(done, total, what),
         )
     _say(out, made)
     return 0

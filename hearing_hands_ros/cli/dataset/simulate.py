@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from hearing_hands_ros.cli.dataset.info import tell
 from hearing_hands_ros.cli.options import add_jobs, check_jobs
 from hearing_hands_ros.data.dataset import Dataset
 from hearing_hands_ros.graph import share_directory
+from hearing_hands_ros.progress import bar
 from hearing_hands_ros.train.simulator.generate import Materials, generate
 from hearing_hands_ros.train.simulator.simulate import SimulatorSettings
 
@@ -60,23 +57,14 @@ def run(args: argparse.Namespace) -> int:
         window_s=args.seconds,
         hand_share=args.hand_share,
     )
-    columns = (
-        TextColumn("scenes"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
     out = args.out.expanduser()
-    with Progress(*columns, console=console, transient=True, disable=not sys.stderr.isatty()) as progress:
-        task = progress.add_task("scenes", total=None)
+    with bar("scenes") as told:
         generate(
             out,
             settings,
             Materials(args.bank.expanduser(), args.held_out.expanduser(), args.encoder),
             args.jobs,
-            lambda done, total: progress.update(task, completed=done, total=total),
+            told,
         )
     tell(Dataset.open(out))
     return 0

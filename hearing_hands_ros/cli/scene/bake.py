@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from hearing_hands_ros.progress import bar
 from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.scene.surface import SplatSurface
 from hearing_hands_ros.scene.viewpoint import LocalView
@@ -54,18 +52,16 @@ def run(args: argparse.Namespace) -> int:
     encoder = load_encoder(args.encoder)
     views = SceneViews(bundle, surface, ViewSettings(local=LocalView(width_m=args.width_m)))
     begun = time.perf_counter()
-    baked = _with_progress(
-        console, "cells", lambda tell: BakedFeatures.bake(bundle, surface, views, encoder, args.cell_m, tell)
-    )
+    with bar("cells") as tell:
+        baked = BakedFeatures.bake(bundle, surface, views, encoder, args.cell_m, tell)
     path = BakedFeatures.path(args.bundle, encoder.name, args.cell_m)
     baked.save(path)
     size = path.stat().st_size / 1e6
     console.print(f"{len(baked.cells)} cells in {time.perf_counter() - begun:.0f} s, {size:.1f} MB: {path}")
     console.print(f"look-up: {_look_up_ms(baked):.3f} ms a touch (median of {LOOK_UPS})")
     if args.touches > 0:
-        agreement = _with_progress(
-            console, "touches", lambda tell: measure(baked, surface, views, encoder, args.touches, progress=tell)
-        )
+        with bar("touches") as tell:
+            agreement = measure(baked, surface, views, encoder, args.touches, progress=tell)
         console.print(table(agreement))
         if agreement.materials > 1:
             console.print(
@@ -104,10 +100,3 @@ def _look_up_ms(baked: BakedFeatures) -> float:
         baked.find(baked.cells.points_m[cell : cell + 1], baked.cells.normals[cell : cell + 1])
         times.append(time.perf_counter() - begun)
     return 1000.0 * float(np.median(times))
-
-
-def _with_progress(console: Console, what: str, work: Callable[[Callable[[int, int], None]], Result]) -> Result:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not sys.stderr.isatty(), transient=True) as progress:
-        task = progress.add_task(what, total=None)
-        return work(lambda done, total: progress.update(task, completed=done, total=total))

@@ -35,6 +35,7 @@ from hearing_hands_ros.data.from_bags.spread import spread
 from hearing_hands_ros.data.from_bags.statistics import measure
 from hearing_hands_ros.data.from_bags.track import pieces
 from hearing_hands_ros.data.from_bags.windows import Cut, Placed, cut_windows
+from hearing_hands_ros.plain import plain
 from hearing_hands_ros.replay.settings import ReplaySettings
 from hearing_hands_ros.scene.bundle import SceneBundle
 from hearing_hands_ros.sequence import SequenceConfig
@@ -139,8 +140,8 @@ def _asked(bags: Sequence[Path], settings: BuildSettings, replay: ReplaySettings
         },
         "settings": asdict(settings),
         "microphone_lag_s": replay.comparator.microphone_lag_s,
-        "hands": _plain(asdict(replay.hands)),
-        "sound": _plain(asdict(replay.sound)),
+        "hands": plain(asdict(replay.hands)),
+        "sound": plain(asdict(replay.sound)),
     }
 
 
@@ -346,13 +347,6 @@ def _same(document: Mapping[str, Any]) -> dict[str, Any]:
     """What must be the same for the same dataset."""
     recordings = [{key: row[key] for key in ("bag", "sha256")} for row in document["recordings"]]
     return {**document, "recordings": recordings}
-
-
-def _plain(value: Any) -> Any:
-    """As YAML has it."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 def _document(path: Path) -> dict[str, Any] | None:

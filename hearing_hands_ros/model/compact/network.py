@@ -165,7 +165,7 @@ class CompactNetwork(nn.Module):
 
     def _shifts(self, shift: Tensor) -> Tensor:
         """What each block scales and moves by at a step: (B, 6 W) to (L, 6, B, 1, W), scale, move, gate and again."""
-        offsets = torch.stack([block.offset for block in self.blocks])
+        offsets = torch.stack([block.get_parameter("offset") for block in self.blocks])
         shifts = shift.reshape(len(shift), 6, 1, -1).transpose(0, 1) + offsets[:, :, None, None]
         # Scales and gates are factors around 1, moves are not. Made on the device, for a CUDA graph takes no other.
         is_factor = torch.arange(6, device=shift.device) % 3 != 1

@@ -18,6 +18,7 @@ from hearing_hands_ros.model.published.conditioner import Conditioner
 from hearing_hands_ros.model.published.config import PublishedConfig
 from hearing_hands_ros.model.published.generator import KIND
 from hearing_hands_ros.model.published.velocity import VelocityNetwork
+from hearing_hands_ros.plain import plain
 from hearing_hands_ros.sequence import SequenceConfig
 
 PREFIXES = {
@@ -106,7 +107,7 @@ def convert(
     config.check_sequence(sequence)
     tensors = read_published(checkpoint, vocoder, config)
     document: dict[str, Any] = {
-        "network": _plain(asdict(config)),
+        "network": plain(asdict(config)),
         "sequence": asdict(sequence),
         "training": TRAINING,
         "licence": licence,
@@ -146,10 +147,3 @@ def _load(path: Path) -> Any:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, for YAML."""
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    return list(value) if isinstance(value, tuple) else value

@@ -10,7 +10,7 @@ import soundfile
 
 from hearing_hands_ros.data.dataset import SCENES, Dataset
 from hearing_hands_ros.graph import share_directory
-from hearing_hands_ros.train.checks import need_at_least
+from hearing_hands_ros.train.checks import need_at_least, need_share
 from hearing_hands_ros.train.compact_config import CompactData
 
 SETTINGS: Final = (("finetune", 30.0), ("finetune_1h", 180.0), ("finetune_9h", float("inf")))
@@ -36,6 +36,7 @@ class FinetuneObjective:
         parts: What of it may change by training: 'ends', the layers that give the spectrogram out and that remind of
             the conditions; 'all', everything.
         focus: Weight of mel frames in which something is touched or has just been, beside 1 for all of them.
+        share: Of the way from the weights that it began with to those that were trained, so much is gone in the end.
 
     Raises:
         ValueError: A field is not possible; the message names it.
@@ -43,8 +44,10 @@ class FinetuneObjective:
 
     parts: Literal["ends", "all"] = "all"
     focus: float = 4.0
+    share: float = 0.5
 
     def __post_init__(self) -> None:
+        need_share("FinetuneObjective", "share", self.share)
         need_at_least("FinetuneObjective", "focus", 0, self.focus)
 
 

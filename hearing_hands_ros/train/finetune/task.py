@@ -7,10 +7,12 @@ instead, by a score that wants them distributed alike, so that no teacher is nee
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final, cast
 
+import torch
 from torch import Generator, Tensor, nn
 
 from hearing_hands_ros.graph import share_directory
@@ -101,12 +103,12 @@ class FinetuneTask:
         return energy_score(drawn.reshape(DRAWS, *sound.shape), sound, weight), {}
 
     def validate(self, network: nn.Module, batch: Batch, generator: Generator) -> dict[str, Tensor]:
-        """The same, of whole items that it was not trained on."""
-        return {"loss": self.loss(network, batch, generator)[0]}
+        """The same, of whole items that it was not trained on, by the weights that would be kept."""
+        return {"loss": self.loss(self._kept(network), batch, generator)[0]}
 
     def samples(self, network: nn.Module, count: int, generator: Generator) -> list[Sample]:
         """Items from all over the validation, as they are drawn at run time."""
-        return self._compact.samples(network, count, generator)
+        return self._compact.samples(self._kept(network), count, generator)
 
     def export(self, network: nn.Module, folder: Path, training: Mapping[str, Any]) -> None:
         """A folder that `CompactGenerator.load` takes, sampled as the checkpoint that it began with."""
@@ -120,7 +122,23 @@ class FinetuneTask:
                 "training": start["training"],
             },
         }
-        self._compact.write(network, folder, told, self.sampling, start["licence"], start.get("vocoder", ""))
+        self._compact.write(
+            self._kept(network), folder, told, self.sampling, start["licence"], start.get("vocoder", "")
+        )
+
+    @torch.no_grad()
+    def _kept(self, network: nn.Module) -> CompactModel:
+        """The weights that lie `share` of the way from those that it began with to those of a trained network.
+
+        What was known before is kept where few touches speak against it: what does not ring where nothing is touched.
+
+        Source: Wortsman et al. 2022, Robust fine-tuning of zero-shot models.
+        """
+        model = deepcopy(cast(CompactModel, network))
+        for name, weights in model.network.named_parameters():
+            begun = self.checkpoint.tensors[f"network.{name}"].to(weights)
+            weights.copy_(torch.lerp(begun, weights, self.options.objective.share))
+        return model
 
 
 def start_folder(folder: str) -> Path:

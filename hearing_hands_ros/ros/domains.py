@@ -1,4 +1,4 @@
-"""ROS domains that nobody else is in, also where several tests look for one at the same time."""
+"""ROS domains that nobody on this machine is in, also where several look for one at the same time."""
 
 from __future__ import annotations
 
@@ -6,17 +6,22 @@ import contextlib
 import random
 import socket
 from collections import deque
+from typing import Final
 
-HELD = 32
+HELD: Final = 32
 _held: deque[socket.socket] = deque()
 
 
 def free_domain() -> int:
     """Give a ROS domain whose discovery ports nobody uses (Linux: up to 101), another one at each call.
 
-    Whoever was given one may take seconds to open its ports, so the last ones stay taken until others were asked for.
+    Whoever was given one may take seconds to open its ports, so the last `HELD` stay taken for as long as this process
+    lives.
+
+    Raises:
+        RuntimeError: All are in use.
     """
-    for domain in random.sample(range(1, 102), 101):
+    for domain in random.SystemRandom().sample(range(1, 102), 101):
         base = 7400 + 250 * domain
         taken = _bound(base + 9)  # a port that DDS leaves alone: whoever has it has the domain
         if taken is None:
@@ -32,7 +37,7 @@ def free_domain() -> int:
         if len(_held) > HELD:
             _held.popleft().close()
         return domain
-    raise RuntimeError("no free ROS_DOMAIN_ID in 1..101")
+    raise RuntimeError("ROS domains: wanted one of 1..101 that nobody uses, found none")
 
 
 def _bound(port: int) -> socket.socket | None:
