@@ -108,6 +108,12 @@ class OnsetDetector:
         self._taper = (taper * 2.0 / taper.sum()).astype(np.float64)
         self._warm_frames = max(1, math.ceil(c.warm_up_s * c.sample_rate_hz / c.hop))
         self._history = round(0.04 * c.sample_rate_hz)
+        hop_s = c.hop / c.sample_rate_hz
+        self._fall_db, self._up_db, self._down_db = (
+            c.release_db_s * hop_s,
+            c.floor_up_db_s * hop_s,
+            -c.floor_down_db_s * hop_s,
+        )
         self._samples = np.arange(c.window) + c.hop * np.arange(_BLOCK)[:, None]  # of the frames of a block
         self.reset()
 
@@ -185,18 +191,25 @@ class OnsetDetector:
             self._warm = []
             return False
         rise = excess = 0.0
-        for now, peak, floor in zip(level, self._peak, self._floor, strict=True):
-            rise += max(now - max(peak, floor + c.margin_db), 0.0)
-            excess += max(now - floor - c.margin_db, 0.0)
+        margin, fall, up, down = c.margin_db, self._fall_db, self._up_db, self._down_db
+        peaks, floors = self._peak, self._floor
+        for band, now in enumerate(level):
+            peak, floor = peaks[band], floors[band]
+            over = now - floor - margin
+            if over > 0.0:
+                excess += over
+            usual = floor + margin
+            over = now - (peak if peak > usual else usual)
+            if over > 0.0:
+                rise += over
+            peaks[band] = now if now > peak - fall else peak - fall
+            floors[band] = floor + (up if now > floor else down)
         rise, excess = rise / len(level), excess / len(level)
         was_quiet = self._quiet_frames * hop_s >= _QUIET_S
         if excess < 0.25 * c.swell_db or (was_quiet and excess < c.swell_db):
             self._quiet_frames += 1
         else:
             self._quiet_frames = 0
-        fall, up, down = c.release_db_s * hop_s, c.floor_up_db_s * hop_s, c.floor_down_db_s * hop_s
-        self._peak = [max(peak - fall, now) for peak, now in zip(self._peak, level, strict=True)]
-        self._floor = [floor + (up if now > floor else -down) for floor, now in zip(self._floor, level, strict=True)]
         swells = was_quiet and excess >= c.swell_db
         if not (rise > c.rise_db or swells) or self._frame < self._dead_until:
             return False

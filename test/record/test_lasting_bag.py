@@ -109,7 +109,7 @@ def test_a_bag_that_is_closed_on_a_full_disk_keeps_what_it_has(tmp_path):
     thread = BagThread(tmp_path / "bag", flush_s=0.1, queue_bytes=2_000_000)
     thread.put([(topic(), NOW_NS + k, message(k)) for k in range(5)])
     wait_for(lambda: thread.file_bytes > 250_000, "nothing is flushed")
-    with files_no_larger_than(thread.file_bytes + 100_000):
+    with files_no_larger_than(thread.file_bytes + 20_000):
         thread.put([(topic(), NOW_NS + k, message(k)) for k in range(5, 10)])
         wait_for(lambda: thread.fault, "no fault is said")
         thread.put([(topic(), NOW_NS + k, message(k)) for k in range(10, 15)])

@@ -136,7 +136,8 @@ def test_only_the_parts_that_may_change_do(words, tmp_path):
 def test_what_is_kept_lies_part_of_the_way_from_what_it_began_with_to_what_was_trained(words, tmp_path):
     kept = {}
     for share in (0.0, 0.25, 1.0):
-        run = load_config("finetune", [*words, f"objective.share={share}", f"run.out={tmp_path / str(share)}"])
+        asked = [f"objective.share={share}", "optimizer.learning_rate=0.005", f"run.out={tmp_path / str(share)}"]
+        run = load_config("finetune", [*words, *asked])
         fit(run)
         kept[share] = load_checkpoint(tmp_path / str(share) / "last", KIND).tensors
     begun = load_checkpoint(run.options.start.folder, KIND).tensors
@@ -144,8 +145,8 @@ def test_what_is_kept_lies_part_of_the_way_from_what_it_began_with_to_what_was_t
     for name in (name for name in begun if name.startswith("network.")):
         first, trained = begun[name].float(), kept[1.0][name].float()
         assert torch.allclose(kept[0.0][name].float(), first, atol=1e-3), name
-        assert torch.allclose(kept[0.25][name].float(), torch.lerp(first, trained, 0.25), atol=1e-3), name
-        moved += not torch.allclose(first, trained, atol=1e-3)
+        assert torch.allclose(kept[0.25][name].float(), torch.lerp(first, trained, 0.25), atol=2e-3), name
+        moved += not torch.allclose(first, trained, atol=0.01)
     assert moved
     assert torch.equal(kept[0.0]["mel_mean"], kept[1.0]["mel_mean"])  # the microphone is taken as it is
     assert not torch.allclose(kept[0.0]["mel_mean"].float(), begun["mel_mean"].float(), atol=0.1)

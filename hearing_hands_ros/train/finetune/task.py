@@ -80,7 +80,7 @@ class FinetuneTask:
             self._compact.options.network, tensors["mel_mean"].float().clone(), tensors["mel_std"].float().clone()
         )
         model.fill(self.checkpoint)
-        model.float()
+        model = deepcopy(model).float()  # the checkpoint's own tensors must stay as they are
         whole = CompactBatches(self._compact.dataset, "train", self.options.data, crop=False)
         fit_bands(model, whole, self._grid)
         parts = self.options.objective.parts
