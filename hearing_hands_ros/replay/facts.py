@@ -43,11 +43,15 @@ class Task:
     labels: Path | None = None
 
 
-def run_before(task: Task, mode: str, settings: ReplaySettings, predictor: Predictor) -> Run:
+def run_before(
+    task: Task,
+    mode: str,
+    settings: ReplaySettings,
+    predictor: Predictor,
+    scene: SceneBundle,
+    calibration: ConformalCalibration | None,
+) -> Run:
     """What is known of a replay before it begins; nothing is counted yet."""
-    calibrated_on = ""
-    if settings.calibration:
-        calibrated_on = ConformalCalibration.load(Path(settings.calibration).expanduser()).source
     return Run(
         bag=str(task.bag),
         mode=mode,
@@ -58,10 +62,10 @@ def run_before(task: Task, mode: str, settings: ReplaySettings, predictor: Predi
         replayed_s=0.0,
         wall_s=0.0,
         scene=settings.scene,
-        scene_name=SceneBundle.load(Path(settings.scene).expanduser()).name,
+        scene_name=scene.name,
         model=model_of(settings.model, predictor),
         calibration=settings.calibration,
-        calibrated_on=calibrated_on,
+        calibrated_on="" if calibration is None else calibration.source,
         alpha=settings.alpha,
         touches=0,
         verdicts={},

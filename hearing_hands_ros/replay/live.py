@@ -11,7 +11,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 
+from hearing_hands_ros.compare.conformal import ConformalCalibration
 from hearing_hands_ros.graph import REPLAY_ARGUMENTS, Options, argument_field, text_of
 from hearing_hands_ros.motion.window import NANOSECONDS
 from hearing_hands_ros.predictors.registry import load_predictor
@@ -21,6 +23,7 @@ from hearing_hands_ros.replay.recorded_bag import RecordedBag
 from hearing_hands_ros.replay.result import LIVE, Run
 from hearing_hands_ros.replay.settings import ReplaySettings
 from hearing_hands_ros.replay.writer import ResultWriter
+from hearing_hands_ros.scene.bundle import SceneBundle
 
 LOG = "graph.log"
 START_WAIT_S = 60.0
@@ -54,7 +57,10 @@ def replay_live(task: Task, options: Options, settings: ReplaySettings, tell: Ca
     bag.close()
     labels = Labels() if task.labels is None else read_labels(task.labels, begin_ns)
     writer = ResultWriter(task.out, labels, settings.comparator.microphone_lag_s)
-    run, ended = run_before(task, LIVE, settings, predictor), INTERRUPTED
+    scene = SceneBundle.load(Path(settings.scene).expanduser())
+    path = Path(settings.calibration).expanduser() if settings.calibration else None
+    calibration = ConformalCalibration.load(path) if path else None
+    run, ended = run_before(task, LIVE, settings, predictor, scene, calibration), INTERRUPTED
     listener = ReplayListener(writer)
     begun_s, played_s, shown_ns = time.monotonic(), time.monotonic(), 0
     try:

@@ -54,7 +54,8 @@ def replay_bag(replay: Replay, task: Task, watching: Watching | None = None, hel
         begin_ns = now_ns = recording.begin_ns
         labels = Labels() if task.labels is None else read_labels(task.labels, begin_ns)
         writer = ResultWriter(task.out, labels, replay.settings.comparator.microphone_lag_s)
-        run, quiet_s = run_before(task, OFFLINE, replay.settings, replay.predictor), 0
+        judged_by = replay.judge.calibration
+        run, quiet_s = run_before(task, OFFLINE, replay.settings, replay.predictor, replay.bundle, judged_by), 0
 
         def see(moment: Moment) -> None:
             nonlocal now_ns
