@@ -1,6 +1,6 @@
 """Whether memory grows while recordings are replayed, as fast as it goes, and how fast that is.
 
-    .venv/bin/python bench/replay_memory.py [--minutes 60] [--recording 10] [--model FOLDER]
+    .venv/bin/python bench/replay_memory.py [--minutes 60] [--recording 10] [--views baked] [--model FOLDER]
 
 One recording of touches on the demo's bench, some of them odd, is replayed again and again with the demo's calibration,
 until so many minutes of it went through scene, tracker, predictor and comparator. Prints resident memory after each
@@ -18,6 +18,7 @@ import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from graph_load import SHARE, memory_mib, played
 from hearing_hands_ros.graph import DEMO_SOUND_TOPIC, Options, predict_graph
 from hearing_hands_ros.replay.replay import Replay
 from hearing_hands_ros.replay.settings import settings_of
+from hearing_hands_ros.vision.view_features import Mode
 
 EVERY_S = 10.0
 
@@ -37,9 +39,9 @@ def write(bag: Path, minutes: float) -> None:
     played(60.0 * minutes, bag.parent).write(bag)
 
 
-def replay_of(model: str, alpha: float = 0.05) -> Replay:
+def replay_of(model: str, alpha: float = 0.05, views: Mode = "bare") -> Replay:
     """What the demo's nodes would do."""
-    options = Options(demo=True, model=model, microphone=f"topic:{DEMO_SOUND_TOPIC}")
+    options = Options(demo=True, model=model, views=views, microphone=f"topic:{DEMO_SOUND_TOPIC}")
     return Replay(replace(settings_of(predict_graph(options, SHARE)), alpha=alpha))
 
 
@@ -49,6 +51,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0, help="of recording that are replayed")
     parser.add_argument("--recording", type=float, default=10.0, help="minutes of it until it begins again")
     parser.add_argument("--settle", type=float, default=5.0, help="minutes of recording that do not count")
+    parser.add_argument("--views", choices=get_args(Mode), default="baked")
     parser.add_argument("--model", default="", help="that predicts; default: the one that ships")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -59,7 +62,7 @@ def main() -> None:
         maker.join()
         if maker.exitcode:
             sys.exit("the recording could not be made")
-        minutes, memory, verdicts, wall_s = measured(replay_of(args.model), bag, args.minutes)
+        minutes, memory, verdicts, wall_s = measured(replay_of(args.model, views=args.views), bag, args.minutes)
     for tenth in range(11):
         number = round(tenth / 10 * (len(minutes) - 1))
         print(f"after {minutes[number]:6.1f} min of recording: {memory[number]:8.1f} MiB")

@@ -71,20 +71,20 @@ def unheard(demo: Path) -> Sequence[Mapping[str, Any]]:
     Returns:
         As `heard.recordings`, with files relative to `demo`.
     """
-    used = heard_in_demo(demo)
-    new = {e.file for e in recordings_of("val", demo / "bank", demo / "held_out", heard.RATE_HZ).exemplars}
-    held_out = heard.recordings(demo / "held_out")
+    held_out, bank = _rows(demo, "held_out"), _rows(demo, "bank")
+    used = {f"held_out/{file}" for file in heard_in_demo(demo)}
+    new = {f"bank/{e.file}" for e in recordings_of("val", demo / "bank", demo / "held_out", heard.RATE_HZ).exemplars}
     trodden = {row["material"] for row in held_out} - {row["material"] for row in held_out if row["tool"] != FOOT}
-    rows = [{**row, "file": f"held_out/{row['file']}"} for row in held_out if row["file"] not in used]
-    bank = heard.recordings(demo / "bank")
-    rows += [{**row, "file": f"bank/{row['file']}"} for row in bank if row["file"] in new]
+    rows = [row for row in held_out if row["file"] not in used] + [row for row in bank if row["file"] in new]
     rows = [row for row in rows if row["tool"] != FOOT or row["material"] in trodden]
     left = Counter((row["material"], row["action"]) for row in rows)
-    return rows + [
-        {**row, "file": f"bank/{row['file']}"}
-        for row in bank
-        if row["file"] not in new and left[row["material"], row["action"]] < FEW
-    ]
+    known = (row for row in bank if row["file"] not in new)
+    return rows + [row for row in known if left[row["material"], row["action"]] < FEW]
+
+
+def _rows(demo: Path, folder: str) -> list[Mapping[str, Any]]:
+    """As `heard.recordings`, with files relative to `demo`."""
+    return [{**row, "file": f"{folder}/{row['file']}"} for row in heard.recordings(demo / folder)]
 
 
 def main(arguments: list[str]) -> int:

@@ -1,9 +1,8 @@
 """Touches of a flat table, from frames at 30 Hz."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
+from planes import Table
 
 from hearing_hands_ros.motion.contact import ContactSettings
 from hearing_hands_ros.motion.hands import end_effector_keypoints
@@ -11,26 +10,6 @@ from hearing_hands_ros.motion.tracker import SceneHandTracker, TrackerSettings
 from hearing_hands_ros.motion.window import HandWindow, frame_stamp_ns, last_frame_before
 
 RIGHT = 1
-
-
-@dataclass
-class Answer:
-    distance_m: np.ndarray
-    normal: np.ndarray
-    point_m: np.ndarray
-    material: np.ndarray
-    material_share: np.ndarray
-
-
-class Table:
-    """The plane z = 0: material 0 where x < 0, material 1 elsewhere."""
-
-    def query(self, points_m):
-        count = len(points_m)
-        foot = points_m.copy()
-        foot[:, 2] = 0.0
-        normal = np.tile([0.0, 0.0, 1.0], (count, 1))
-        return Answer(points_m[:, 2].copy(), normal, foot, (points_m[:, 0] >= 0).astype(int), np.ones(count))
 
 
 def run(height_of_t, x_of_t=lambda t: 0.1, duration_s=3.0, noise_m=0.0, valid_of_t=lambda t: True, first_id=1):

@@ -1,9 +1,10 @@
 """Touches that may be over soon, and the windows that say so."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from planes import Table
 
 from hearing_hands_ros.motion.contact import ContactSettings
 from hearing_hands_ros.motion.hands import end_effector_keypoints
@@ -13,24 +14,6 @@ from hearing_hands_ros.predictors.protocol import Contact, HandMotion
 
 NS = 1_000_000_000
 AT_S = 1.02
-
-
-@dataclass
-class Answer:
-    distance_m: np.ndarray
-    normal: np.ndarray
-    point_m: np.ndarray
-    material: np.ndarray
-    material_share: np.ndarray
-
-
-class Table:
-    """The plane z = 0."""
-
-    def query(self, points_m):
-        count = len(points_m)
-        up = np.tile([0.0, 0.0, 1.0], (count, 1))
-        return Answer(points_m[:, 2].copy(), up, points_m * [1, 1, 0], np.zeros(count, int), np.ones(count))
 
 
 def braking(seconds, length_m=0.15):
